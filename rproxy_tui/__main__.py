@@ -52,7 +52,7 @@ SWITCH = 0.0005
 """Seconds after which another thread, such as the console's, leaves the interpreter to a request that waits."""
 SETTLE = 2.0
 """Seconds after which what is in memory is taken to stay there: the garbage collector no longer walks it."""
-WALKS = 2_000, 4, 50
+WALKS = 2_000, 4, 100
 """When it walks new objects, those of some walks, and all: a form makes ten thousand, and while they are walked every
 request waits. Small walks take 1 to 4 ms; what they let pass of closed forms goes with the next one of all."""
 DEMO_RATE = 15.0
