@@ -1,9 +1,10 @@
 """How long each key of the console keeps requests waiting: ``python -m benchmarks.slices [TREE]`` (two minutes).
 
 A console in the process of a proxy, with 100 requests a second, gets one key after the other. In the loop that serves,
-a timer of a millisecond notes how much too late it comes. For each key: the longest such wait, all of them together,
-what of it was the garbage collector, and the time until the page or dialog was there to be read. The second opening is
-what an operator meets; the first also makes the page.
+a timer of a millisecond notes what the process spent from one turn to the next: what a request would have waited for.
+For each key: the most between two turns, the longest walk of the garbage collector, and what was spent until the page
+or dialog was there to be read. All of it is CPU time, of which other work of the machine takes nothing away. The second
+opening is what an operator meets; the first also makes the page.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ serve, noted, began = program.serve, open("noted", "a", buffering=1), 0.0
 def collected(phase, info):
     global began
     if phase == "start":
-        began = time.monotonic()
-    elif (took := time.monotonic() - began) > 0.0005:
+        began = time.process_time()
+    elif (took := time.process_time() - began) > 0.0005:
         noted.write(f"gc {time.monotonic()} {took}\\n")
 
 async def beat():
     gc.callbacks.append(collected)
     while True:
-        due = time.monotonic() + 0.001
+        before = time.process_time()
         await asyncio.sleep(0.001)
-        if (late := time.monotonic() - due) > 0.002:
-            noted.write(f"late {time.monotonic()} {late}\\n")
+        if (spent := time.process_time() - before) > 0.001:
+            noted.write(f"turn {time.monotonic()} {spent}\\n")
 
 async def observed(*arguments):
     beating = asyncio.create_task(beat())
@@ -81,12 +82,13 @@ STEPS = (
 
 
 class Cost(NamedTuple):
-    """Milliseconds: the longest wait, all waits above two, what the garbage collector took, until it could be read."""
+    """Milliseconds of CPU: the most between two turns, the longest walk of the collector, until it could be read; and
+    the last on the clock."""
 
     longest: float
-    together: float
     collector: float
     readable: float
+    seconds: float
 
 
 def measure(home: Path, folder: Path) -> dict[str, list[Cost]]:
@@ -97,7 +99,7 @@ def measure(home: Path, folder: Path) -> dict[str, list[Cost]]:
         site = site_file(folder, Ends(port, secure, *to), WORKS["full"])
         terminal = stack.enter_context(opened_terminal())
         started = [sys.executable, "-c", f"import sys, os; sys.path.insert(0, {str(home)!r})\n{PROGRAM}", str(site)]
-        stack.enter_context(running(started, PROXY_CORE, folder, terminal.far, folder))
+        pid = stack.enter_context(running(started, PROXY_CORE, folder, terminal.far, folder))
         wait_for(port, folder)
         time.sleep(2.5)
         seconds = 5 + 2 * PAUSE * sum(1.25 + len(step.before) + step.escapes for step in STEPS)
@@ -109,34 +111,39 @@ def measure(home: Path, folder: Path) -> dict[str, list[Cost]]:
                 for key in step.before:
                     os.write(terminal.near, key.encode())
                     time.sleep(PAUSE)
-                costs[step.name].append(_cost(folder / "noted", step, terminal))
+                costs[step.name].append(_cost(pid, folder / "noted", step, terminal))
                 for _ in range(step.escapes):
                     os.write(terminal.near, ESCAPE.encode())
                     time.sleep(PAUSE)
         return costs
 
 
-def _cost(noted: Path, step: Step, terminal: OpenedTerminal) -> Cost:
+def _cost(pid: int, noted: Path, step: Step, terminal: OpenedTerminal) -> Cost:
     terminal.seen()
     began = time.monotonic()
     os.write(terminal.near, step.key.encode())
-    shown, readable = b"", -1.0
+    shown, readable, spent, at_first = b"", -1.0, -1.0, cpu_time(pid)
     while time.monotonic() < began + PAUSE or (readable < 0 and time.monotonic() < began + LONGEST):
         time.sleep(0.002)
         shown += terminal.seen()
         if readable < 0 and step.text.encode() in shown:
-            readable = time.monotonic() - began
+            readable, spent = time.monotonic() - began, cpu_time(pid) - at_first
     waits = [(kind, float(at), float(took)) for kind, at, took in map(str.split, noted.read_text().splitlines())]
-    late = [took for kind, at, took in waits if kind == "late" and at >= began]
-    collected = [took for kind, at, took in waits if kind == "gc" and at >= began]
-    return Cost(*(1e3 * each for each in (max(late, default=0.0), sum(late), sum(collected), readable)))
+    turns = [took for kind, at, took in waits if kind == "turn" and at >= began]
+    walks = [took for kind, at, took in waits if kind == "gc" and at >= began]
+    return Cost(*(1e3 * each for each in (max(turns, default=0.0), max(walks, default=0.0), spent, readable)))
+
+
+def cpu_time(pid: int) -> float:
+    """Seconds that the threads of a process have run, to the nanosecond."""
+    return sum(int(each.read_text().split()[0]) for each in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
 def main() -> None:
     home = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT
     with TemporaryDirectory(prefix="rproxy-slices-") as name:
         costs = measure(home, Path(name))
-    print("milliseconds: longest wait, all above 2, collector, until readable; first opening, second")
+    print("milliseconds of CPU: longest, collector, until readable (on the clock); first opening, second")
     for name, openings in costs.items():
         print(f"{name:18}" + "   ".join("".join(f"{value:7.1f}" for value in cost) for cost in openings))
 

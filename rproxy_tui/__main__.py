@@ -48,8 +48,9 @@ GRACE = 1.0
 """Seconds that a console may take to end once its terminal is gone or a signal came."""
 SETTLE = 2.0
 """Seconds after which what is in memory is taken to stay there: the garbage collector no longer walks it."""
-YOUNG = 2_000
-"""New objects that make it walk them: a form makes some ten thousand, and no request waits for all of them at once."""
+WALKS = 2_000, 4, 100
+"""How often the garbage collector walks while there is a console (see ``settle``): a form makes some ten thousand
+objects, and no request is to wait while all of them are walked at once."""
 DEMO_RATE = 15.0
 """Requests per second of the demo traffic."""
 
@@ -171,7 +172,7 @@ async def serve(file: Path, given: Namespace, notices: Sequence[Problem] = ()) -
         await engine.start_demo()
         engine.start_demo_traffic(DEMO_RATE)
     door = await opened(engine, given.control, signals.end, no_upgrade)
-    asyncio.get_running_loop().call_later(SETTLE, settle, YOUNG)
+    asyncio.get_running_loop().call_later(SETTLE, settle, *WALKS)
     if await attended(engine, signals, given.read_only) == "cut":
         signals.cut.set()
     if in_flight := engine.snapshot().in_flight:

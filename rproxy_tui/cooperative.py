@@ -50,11 +50,13 @@ _LEFT: Final = object()
 
 
 class _Turn:
-    """Whose turn it is. ``taken``: a step has begun and is not done; ``working``, ``since``: it is at it right now."""
+    """Whose turn it is. ``taken``: a step has begun and is not done; ``working``, ``since``: it is at it right now.
+    ``left``: seconds for which steps were left, all together."""
 
     taken = False
     working: greenlet | None = None
     since = 0.0
+    left = 0.0
 
 
 def cooperate(loop: asyncio.AbstractEventLoop) -> None:
@@ -70,8 +72,14 @@ def cooperate(loop: asyncio.AbstractEventLoop) -> None:
 def give_way() -> None:
     """Let requests be served, if the step that calls this has had its slice."""
     working = _Turn.working
-    if working is not None and perf_counter() - _Turn.since > SLICE:
+    if working is not None and (now := perf_counter()) - _Turn.since > SLICE:
         working.parent.switch(_LEFT)
+        _Turn.left += _Turn.since - now
+
+
+def step_clock() -> float:
+    """Seconds, which do not pass while a step is left: what a step takes is a difference of them."""
+    return perf_counter() - _Turn.left
 
 
 def _giving_way(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -50,7 +50,7 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
         yield action(console, "keep", "keep the change that waits", f"{pending.sentence} (key y)")
         yield action(console, "take_back", "take the change back that waits", f"{pending.sentence} (key n)")
     yield action(console, "problems", "problems", "what is wrong, and what to do about it")
-    yield action(console, "rule_tests", "rule tests", "what comes of each row of [[tests]] (key T)")
+    yield action(console, "rule_tests", "rule tests", "what comes of each row of [[tests]] (key f3)")
     yield action(console, "note", "write a note", "what is wrong and what was changed, for a ticket (key !)")
     yield action(console, "explain", "explain a URL", "where a request would go, and why (key W)")
     if console.link is None:
