@@ -2,9 +2,9 @@
 
 The order is Apache's (server/request.c, ap_directory_walk, ap_file_walk, ap_location_walk, ap_if_walk; mod_proxy.c,
 proxy_walk): sections for targets first, or those for folders, the shortest path first, then those for names of files;
-then those for paths, and last those with an expression. What a later one says wins. A path section holds for whole
-segments of the decoded path; a target section is a plain prefix of the URL, or a wildcard pattern when it has * ? or [
-in it. Folders are compared as they are written.
+then those for paths, those with an expression, and last those that are final. What a later one says wins. A path
+section holds for whole segments of the decoded path; a target section is a plain prefix of the URL, or a wildcard
+pattern when it has * ? or [ in it. Folders are compared as they are written.
 """
 
 from __future__ import annotations
@@ -125,16 +125,15 @@ def compile(
 
 def depth(row: Location) -> tuple[int, ...]:
     """How late a row is laid over the others; expressions for folders go by their slashes (``reorder_sorter`` in
-    server/core.c), and <If> by what it stands in, a server first (``merge_core_dir_configs``). Behind all of them is
-    what nobody may have, whatever else holds."""
-    if row.expr == "true" and row.require == ("all denied",):
+    server/core.c), <Files> and <If> by what they stand in, a server first (``merge_core_dir_configs``)."""
+    if row.final:
         return (6,)
     if row.expr:
         return (5, 0) if row.path == "/" else (5, *depth(replace(row, expr="")))
     if row.path is not None or row.path_regex is not None:
         return 4, 0
     if row.files is not None:
-        return 3, 0
+        return 3, *depth(replace(row, files=None))
     if row.folder_regex is not None:
         return 2, row.folder_regex.count("/")
     return (1, len(_segments(row.folder))) if row.folder is not None else (0, 0)
@@ -231,7 +230,7 @@ def holding(
             said = (row.target, row.target_regex, row.path_regex, row.path, row.folder, row.folder_regex, row.files,
                     row.expr)  # fmt: skip
             what = " ".join(filter(None, said))
-            shown = f'"{what}" is {"" if holds else "not "}for this request'
+            shown = f'"{what}" is {"" if holds else "not "}for this request{", over all others" * row.final}'
             trace.append(Step(section.address, "match" if holds else "no match", shown))
     return held
 

@@ -23,7 +23,7 @@ LOST = [
 def test_whom_a_lost_variable_kept_out_is_not_let_in(tmp_path: Path, text: str) -> None:
     found = imported(tmp_path, f"Listen 1\n{PROXIED}{text}{GUARDED}")
     closed = tomllib.loads(found.text)["locations"][-1]
-    assert (closed["path"], closed["expr"], closed["require"]) == ("/a", "true", ["all denied"])
+    assert (closed["path"], closed["final"], closed["require"]) == ("/a", True, ["all denied"])
     assert "Deny from env=bad" in [loss.text for loss in found.report.losses]
 
 

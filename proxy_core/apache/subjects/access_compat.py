@@ -62,25 +62,15 @@ def _condition(word: str) -> str | AccessGroup:
 
 def satisfy(context: ImportContext, directive: Directive) -> None:
     """Satisfy All | Any"""
-    if context.section is None:
-        raise Unsupported("it is understood in sections alone: put it into <Location />")
+    _of(context, directive)
     word = first(directive).lower()
     if word not in ("all", "any"):
         raise Unsupported("it is All or Any")
-    context.section.satisfies_any = word == "any"
+    context.section_only().satisfies_any = word == "any"
 
 
 def joined(section: DraftSection) -> AccessGroup | None:
     """All that a section says of access, None where it says nothing."""
-    said = _said(section)
-    if not section.needs:
-        return said
-    return AccessGroup(
-        "any", [AccessGroup("all", [*section.needs, said if said is not None else OPEN], [section.directive])]
-    )
-
-
-def _said(section: DraftSection) -> AccessGroup | None:
     asked = section.access if section.access is not None and section.access.conditions else None
     if asked is not None and section.limits and len(section.limits) == len(asked.conditions):
         asked.conditions.append(AccessGroup("all", [OPEN, *(_not(method) for method in dict.fromkeys(section.limits))]))
@@ -94,18 +84,14 @@ def _said(section: DraftSection) -> AccessGroup | None:
     return whole if whole.match == "any" else AccessGroup("any", [whole])
 
 
-def mixed(former: DraftSection, later: DraftSection) -> bool:
-    """Whether the later section leaves out what holds there from the former: httpd keeps Require and Order apart, here
-    one takes the place of the other."""
-    if later.merging != "off":
-        return False
-    asked = former.access is not None and former.access.conditions not in ([], [OPEN])
-    ordered = any(_group(each).conditions != [OPEN] for each in former.compat)
-    if not ((asked and later.access is None) or (ordered and not later.compat)):
-        return False
-    plain = former.kind == later.kind == "location"
-    one, other = (each.argument.rstrip("/") + "/" for each in (former, later))
-    return former.kind == later.kind and (not plain or one.startswith(other) or other.startswith(one))
+def ordered(section: DraftSection) -> bool:
+    """Whether Order, Allow and Deny of a section keep anybody out."""
+    return any(_group(each).conditions != [OPEN] for each in section.compat)
+
+
+def shuts(section: DraftSection) -> bool:
+    """Whether they let nobody in."""
+    return any(not each.method and _group(each).conditions == [CLOSED] for each in section.compat)
 
 
 def _group(old: OldAccess) -> AccessGroup:

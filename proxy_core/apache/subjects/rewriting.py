@@ -259,7 +259,8 @@ def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dic
     lost = [row for row in rows if row.id not in ids and row.enabled and row.location]
     guards = {row.location for row in lost if flags.parse(row.flags).answers}
     locations = tuple(
-        replace(row, require=(CLOSED,), merging="off") if row.id in guards else row for row in site.locations
+        replace(row, require=(CLOSED,), merging="off", final=True) if row.id in guards else row
+        for row in site.locations
     )
     return replace(site, maps=maps, rewrites=tuple(kept), locations=locations), files
 

@@ -76,7 +76,7 @@ def test_nobody_reads_a_program_or_what_a_lost_section_guarded(
         (tmp_path / "www" / ".htaccess").write_text("<Files x>")
     found = imported(tmp_path, "Listen 1\n" + SERVED.format(tmp_path) + text.replace("{0}", str(tmp_path)))
     (row,) = tomllib.loads(found.text)["locations"]
-    closed = {"expr": "true", **where, "require": ["all denied"]}
+    closed = {**where, "final": True, "require": ["all denied"]}
     assert {key: value for key, value in row.items() if key != "id"} == closed
     assert found.report.losses
 
