@@ -25,7 +25,10 @@ from proxy_core.apache.subjects import access_compat, forward_auth, users
 from proxy_core.config.model import Access, Host, Location, Options, Site
 from proxy_core.rules.access.authorization import words
 
-_KINDS = {"all", "ip", "local", "host", "forward-dns", "method", "env", "expr", "user", "valid-user", "ssl"}
+_OF_TLS = {"ssl": "%{HTTPS} == 'on'", "ssl-verify-client": "%{SSL:SSL_CLIENT_VERIFY} == 'SUCCESS'"}
+"""Conditions of mod_ssl as expressions."""
+
+_KINDS = {"all", "ip", "local", "host", "forward-dns", "method", "env", "expr", "user", "valid-user", *_OF_TLS}
 _FILLED_IN = {"host", "forward-dns", "user"}
 """Conditions whose words are an expression to httpd."""
 
@@ -49,8 +52,8 @@ def require(context: ImportContext, directive: Directive) -> None:
     shown = alias if alias is not None else " ".join(map(_quoted, words[1 if negated else 0 :]))
     if kind == "expr" and alias is None:
         shown = "expr " + _bare(rest(directive.raw, 2 if negated else 1))
-    elif kind == "ssl":
-        shown = "expr %{HTTPS} == 'on'"
+    elif kind in _OF_TLS:
+        shown = f"expr {_OF_TLS[kind]}"
     add(context, directive, ("not " if negated else "") + shown)
 
 
