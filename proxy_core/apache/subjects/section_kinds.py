@@ -117,7 +117,10 @@ def _lost(draft: SiteDraft, section: DraftSection, other: DraftSection) -> None:
     assert section.row is not None
     section.row.content.pop("merging", None)
     section.row.content["require"] = [CLOSED]
-    why = f"it holds beside {other.directive}, one with Order and one with Require: write Require in both"
+    word = "Order, Allow and Deny" if other.compat else "Require"
+    why = (
+        f"what {other.directive} says by {word} holds beside it, which cannot be told apart here: write Require in both"
+    )
     draft.lose(section.said, f"{why}; until then nobody is let in")
 
 

@@ -60,6 +60,7 @@ CLOSES = [
     ("<Location /a>\n<Files x>\nDeny from all\n</Files>\n</Location>", {"path": "/a"}),
     ("<Location /a>\n<Unheard of>\nRequire valid-user\n</Unheard>\n</Location>", {"path": "/a"}),
     ("<Files a.sql>\nRedirect http://h/%{QUERY_STRING}\n</Files>", {"files": "^a\\.sql$"}),
+    ("<DirectoryMatch ^/w>\nSetHandler my-own\n</DirectoryMatch>", {"folder_regex": "^/w"}),
     ("AddOutputFilter INCLUDES;DEFLATE .shtml", {"files": "(?i)\\.(?:shtml)(?:\\.|$)"}),
     ("<Location /a>\nMellonEnable auth\n</Location>", {"path": "/a"}),
     ("<Location /a>\nLuaHookAccessChecker x.lua f\n</Location>", {"path": "/a"}),
