@@ -201,11 +201,11 @@ def rewriting(draft: SiteDraft, answers: bool) -> Rewriting:
         own = server.rewrites if how != "off" else []
         if copied and how == "before":
             own = [*main.rewrites, *own]
-        elif copied and how == "after":
+        elif how == "after" and (copied or _shadows(main, server)):
             own = [*own, *main.rewrites]
         blocks += [rule_block(server, row, maps[server], tables) for row in (*own, *server.inner)]
         if main.rewrites and shared and not copied and how != "before":
-            inherits[server] = how
+            inherits[server] = "own" if _shadows(main, server) else how
     blocks += [table(("maps", name), row) for name, row in tables.items()]
     return Rewriting(blocks, inherits)
 
@@ -226,6 +226,11 @@ def way(main: DraftServer, server: DraftServer) -> str:
 
 
 _LOOKUP = re.compile(r"\$\{([^:}]+):")
+
+
+def _shadows(main: DraftServer, server: DraftServer) -> bool:
+    """Whether a host that inherits rules has maps of its own under names that they ask."""
+    return not server.maps.keys().isdisjoint(_LOOKUP.findall(str([row.content for row in main.rewrites])))
 
 
 def rule_block(server: DraftServer, row: DraftRow, maps: Mapping[str, str], tables: dict[str, DraftRow]) -> Block:
