@@ -143,9 +143,11 @@ def shut(test: str, loss: str = "") -> Handler:
 def allow_methods(context: ImportContext, directive: Directive) -> None:
     """AllowMethods reset|method …"""
     context.fence(context.section_only())
-    words = list(directive.args)
     row = context.location()
-    row.content["methods"] = ["*"] if [word.lower() for word in words] == ["reset"] else words
+    methods = [each for each in row.content.get("methods", []) if each != "*"]
+    for method in directive.args:  # each adds to those before it
+        methods = [] if method.lower() == "reset" else [*methods, method]
+    row.content["methods"] = list(dict.fromkeys(methods)) or ["*"]
     row.origins.append(directive)
 
 

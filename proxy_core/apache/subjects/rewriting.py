@@ -12,7 +12,7 @@ maps either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,6 +195,7 @@ def rewriting(draft: SiteDraft, answers: bool) -> Rewriting:
     maps = rewrite_maps.name_maps(draft, ways, tables)
     if main.rewrites and shared and not copied:
         blocks += [rule_block(main, row, maps[main], tables) for row in main.rewrites]
+    _of_one_map(draft, ways, maps)
     blocks += [rule_block(main, row, maps[main], tables) for row in main.inner]
     inherits: dict[DraftServer, str] = {}
     for server, how in ways.items():
@@ -208,6 +209,19 @@ def rewriting(draft: SiteDraft, answers: bool) -> Rewriting:
             inherits[server] = "own" if _shadows(main, server) else how
     blocks += [table(("maps", name), row) for name, row in tables.items()]
     return Rewriting(blocks, inherits)
+
+
+def _of_one_map(draft: SiteDraft, ways: Iterable[DraftServer], maps: Mapping[DraftServer, Mapping[str, str]]) -> None:
+    """A rule of a section of the main server asks the maps of the host that is asked: one map for all, or none."""
+    for row in draft.main.inner:
+        names = _LOOKUP.findall(str(row.content))
+        if any(maps[draft.main].get(name) != maps[server].get(name) for name in names for server in ways):
+            why = (
+                "a host has another map of that name, or none: write the section into the hosts, or RewriteOptions "
+                "Inherit; until then 503 answers what it takes"
+            )
+            draft.lose(row.origins[-1:], why)
+            row.content = refusing(row.content)
 
 
 def way(main: DraftServer, server: DraftServer) -> str:

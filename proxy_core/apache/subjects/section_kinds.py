@@ -34,6 +34,8 @@ def settled(draft: SiteDraft) -> None:
         guarded = [each for other in beside for each in other.guarded]
         fenced = [each for other in beside for each in other.fenced]
         for section in server.guarded:
+            _shut(draft, server, section, guarded)
+        for section in server.guarded:
             _beside_order(draft, section, guarded, order)
             if section.satisfies_any:
                 _satisfied(draft, section, guarded, fenced, order)
@@ -55,13 +57,13 @@ Order = Mapping[DraftSection, tuple[tuple[int, ...], int]]
 def _order(draft: SiteDraft) -> Order:
     sections = [each for server in draft.servers() for each in (*server.guarded, *server.fenced, *server.asking)]
     rows = {id(row): number for number, row in enumerate(row for server in draft.servers() for row in server.locations)}
-    return {each: (depth(Location(**_place(each))), rows[id(each.row)]) for each in sections}
+    return {each: (depth(Location(**place(each))), rows[id(each.row)]) for each in sections}
 
 
-def _place(section: DraftSection) -> dict[str, Any]:
+def place(section: DraftSection) -> dict[str, Any]:
     """What the section's row is for."""
-    assert section.row is not None
-    return {key: section.row.content[key] for key in PLACES - {"id"} if key in section.row.content}
+    content = section.row.content if section.row is not None else {}
+    return {key: content[key] for key in PLACES - {"id"} if key in content}
 
 
 def _kind(section: DraftSection) -> str:
@@ -74,31 +76,50 @@ def _meet(one: DraftSection, other: DraftSection) -> bool:
     kinds = {_kind(one), _kind(other)}
     if one is other or (kinds & _OF_TARGETS and kinds & _OF_FILES):
         return False
-    return not one.kind == other.kind in ("location", "directory") or overlap(one.argument, other.argument)
+    plain = one.kind == other.kind in ("location", "directory") and not is_wild(one.argument + other.argument)
+    return not plain or overlap(one.argument, other.argument)
+
+
+def _shut(draft: SiteDraft, server: DraftServer, section: DraftSection, guarded: Sequence[DraftSection]) -> None:
+    """What Order and Deny keep from everybody stays closed where no other section has words of theirs."""
+    alone = section.access is None and not section.satisfies_any
+    if alone and access_compat.shuts(section) and not any(each.compat and _meet(each, section) for each in guarded):
+        assert section.row is not None
+        del section.row.content["require"]
+        draft.close(server, place(section), section.directive)
 
 
 def _beside_order(draft: SiteDraft, section: DraftSection, guarded: Sequence[DraftSection], order: Order) -> None:
     """What a section asks, where it says Require and others Order, or the other way round."""
-    row = section.row
-    if row is None or (section.access is not None and section.compat):
+    if section.row is None or _final(section):
         return
-    met = [each for each in guarded if _meet(each, section)]
-    if access_compat.shuts(section) and not section.satisfies_any and not any(each.compat for each in met):
-        row.content["final"] = True  # nobody ever takes it back
-        return
-    under = [each for each in met if order[section] > order[each] and not _replaced(draft, each, guarded)]
+    under = [each for each in guarded if _meet(each, section) and order[section] > order[each]]
+    under = [each for each in under if not _replaced(draft, each, guarded)]
     ordered = [each for each in under if access_compat.ordered(each) and not _final(each)]
     asking = [each for each in under if each.access is not None and each.access.conditions not in ([], [OPEN])]
-    if section.satisfies_any:
-        if access_compat.ordered(section) and asking:
-            _lost(draft, section, asking[0])
-        else:
-            row.content["require"] = [OPEN]
-    elif section.compat:
-        _joined(draft, section, asking, ordered)
-    elif section.merging == "or" and ordered:
+    answered = [each for each in asking if each.satisfies_any]
+    both, merging = section.access is not None and bool(section.compat), section.merging
+    limited = [each for each in (section, *under) if each.limits]
+    if merging == "or" and any(each.compat for each in under) and not any(each.access for each in under):
+        section.row.content.pop("merging", None)
+        merging = "off"
+    if merging != "off" and limited and section.access is not None:
+        _lost(draft, section, limited[0])
+    elif answered and (section.access is None or merging != "off"):
+        _lost(draft, section, answered[0])
+    elif section.satisfies_any and not both and not (access_compat.ordered(section) and asking):
+        section.row.content["require"] = [OPEN]
+    elif section.satisfies_any and asking and (not both or merging != "off"):
+        _lost(draft, section, asking[0])
+    elif merging == "or" and (compat := [each for each in under if each.compat and not _final(each)]):
+        _lost(draft, section, compat[0])
+    elif merging != "off" and both and ordered:
         _lost(draft, section, ordered[0])
-    elif section.merging == "off":
+    elif merging == "or" and both and asking:
+        _lost(draft, section, asking[0])
+    elif not both and section.compat:
+        _joined(draft, section, asking, ordered)
+    elif not both and merging == "off":
         _joined(draft, section, ordered, asking)
 
 
@@ -125,7 +146,7 @@ def _lost(draft: SiteDraft, section: DraftSection, other: DraftSection) -> None:
 
 
 def _final(section: DraftSection) -> bool:
-    return section.row is not None and "final" in section.row.content
+    return section.row is not None and "require" not in section.row.content
 
 
 def _replaced(draft: SiteDraft, section: DraftSection, guarded: Sequence[DraftSection]) -> bool:
@@ -170,7 +191,7 @@ def _taken_back(draft: SiteDraft, section: DraftSection, other: DraftSection, ow
         return
     if order[section] > order[other]:
         return
-    tests = tests_of(_place(other)) if own else None
+    tests = tests_of(place(other)) if own else None
     if tests is None:
         draft.lose([back], f"a certificate is needed there, for {section.directive} asks for one")
     else:

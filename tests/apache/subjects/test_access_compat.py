@@ -19,6 +19,8 @@ OLD = [
     ("Deny from all\nAllow from 10\nSatisfy any\nAuthType Basic\nAuthUserFile u\nRequire valid-user",
      ["ip 10", "valid-user"]),
     ("<Limit POST>\nRequire ip 10\n</Limit>", ["access x", "access x-2"]),
+    ("<Limit GET>\nOrder allow,deny\nAllow from 10\n</Limit>\nAllow from 11\nOrder allow,deny", ["access x"]),
+    ("Satisfy Any\nRequire ip 10", ["all granted", "ip 10"]),
 ]  # fmt: skip
 
 
