@@ -79,6 +79,8 @@ class BoundSection(Struct, frozen=True):
     """Whether it is for what a request goes to."""
     guard: Guard
     """Who may ask there."""
+    level: int = 0
+    """Its kind, by how late it is laid over others: the first number of ``depth``."""
     rules: tuple[BoundRewrite, ...] = ()
     """Its rewrite rules."""
     redirects: tuple[BoundRoute, ...] = ()
@@ -112,6 +114,7 @@ def compile(
             row,
             _test(row),
             guard(row),
+            depth(row)[0],
             tuple(rule for rule in rules if rule.row.location == row.id),
             tuple(route for place, route in redirects if place == row.id),
             tuple(setter for setter in setters if setter.row.location == row.id),
@@ -183,8 +186,7 @@ def settle(
 ) -> Forward | Redirect | Respond:  # fmt: skip
     """What the sections that hold for a subject say to where a request goes, and whether it is admitted there.
     ``guard`` is what holds without them. Raises Runaway and Unknown."""
-    for section in held:
-        guard = guard.under(section.guard)
+    guard = _guarded(held, guard)
     limiting = next((section for section in reversed(held) if section.methods), None)
     if limiting is not None and not _allows(limiting.methods, scope.view.method):
         return _not_allowed(limiting, decision, trace)
@@ -198,6 +200,23 @@ def settle(
             user=scope.user, auth=scope.auth, given=scope.given, fields=extras.fields + scope.told,
         ))  # fmt: skip
     return laid_over(held, decision) if isinstance(decision, Forward) else decision
+
+
+_SEQUENTIAL = 2
+"""Sections up to this level, those for targets and folders, are laid over what holds one by one."""
+
+
+def _guarded(held: Sequence[BoundSection], guard: Guard) -> Guard:
+    """What is required. The sections for files, those for paths, and those with expressions are laid over each other
+    before they are laid over what holds without them, with the merging of the last (``ap_file_walk`` and its like)."""
+    own: Guard | None = None
+    level = 0
+    for section in held:
+        if own is not None and (section.level != level or level <= _SEQUENTIAL):
+            guard, own = guard.under(own), None
+        level = section.level
+        own = section.guard if own is None else own.under(section.guard)
+    return guard if own is None else guard.under(own)
 
 
 def _allows(methods: frozenset[bytes], method: bytes) -> bool:

@@ -81,17 +81,23 @@ def _meet(one: DraftSection, other: DraftSection) -> bool:
 
 
 def _shut(draft: SiteDraft, server: DraftServer, section: DraftSection, guarded: Sequence[DraftSection]) -> None:
-    """What Order and Deny keep from everybody stays closed where no other section has words of theirs."""
-    alone = section.access is None and not section.satisfies_any
-    if alone and access_compat.shuts(section) and not any(each.compat and _meet(each, section) for each in guarded):
+    """What Order and Deny keep from everybody stays closed where no other section has words of theirs that open."""
+    others = (each for each in guarded if each.compat and _meet(each, section))
+    if section.access is None and _shuts(section) and all(map(_shuts, others)):
         assert section.row is not None
         del section.row.content["require"]
         draft.close(server, place(section), section.directive)
 
 
+def _shuts(section: DraftSection) -> bool:
+    return access_compat.shuts(section) and not section.satisfies_any
+
+
 def _beside_order(draft: SiteDraft, section: DraftSection, guarded: Sequence[DraftSection], order: Order) -> None:
     """What a section asks, where it says Require and others Order, or the other way round."""
     if section.row is None or _final(section):
+        return
+    if section.merging == "off" and not section.satisfies_any and section.row.content["require"] == [CLOSED]:
         return
     under = [each for each in guarded if _meet(each, section) and order[section] > order[each]]
     under = [each for each in under if not _replaced(draft, each, guarded)]
