@@ -202,7 +202,7 @@ def settle(
     return laid_over(held, decision) if isinstance(decision, Forward) else decision
 
 
-_SEQUENTIAL = 2
+SEQUENTIAL = 2
 """Sections up to this level, those for targets and folders, are laid over what holds one by one."""
 
 
@@ -212,7 +212,7 @@ def _guarded(held: Sequence[BoundSection], guard: Guard) -> Guard:
     own: Guard | None = None
     level = 0
     for section in held:
-        if own is not None and (section.level != level or level <= _SEQUENTIAL):
+        if own is not None and (section.level != level or level <= SEQUENTIAL):
             guard, own = guard.under(own), None
         level = section.level
         own = section.guard if own is None else own.under(section.guard)

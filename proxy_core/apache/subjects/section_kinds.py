@@ -17,7 +17,7 @@ from proxy_core.apache.lexer import Directive
 from proxy_core.apache.subjects import access_compat
 from proxy_core.apache.subjects.files import tests_of
 from proxy_core.config.model import Location
-from proxy_core.rules.locations import depth
+from proxy_core.rules.locations import SEQUENTIAL, depth
 from proxy_core.rules.text.wildcards import is_wild
 
 _OF_TARGETS, _OF_FILES = {"proxy", "proxymatch"}, {"directory", "directorymatch", "files"}
@@ -104,6 +104,9 @@ def _beside_order(draft: SiteDraft, section: DraftSection, guarded: Sequence[Dra
     ordered = [each for each in under if access_compat.ordered(each) and not _final(each)]
     asking = [each for each in under if each.access is not None and each.access.conditions not in ([], [OPEN])]
     answered = [each for each in asking if each.satisfies_any]
+    level = order[section][0][0]
+    same = any(order[each][0][0] == level for each in under)
+    beside = level > SEQUENTIAL and same and any(order[each][0][0] != level for each in (*ordered, *asking))
     both, merging = section.access is not None and bool(section.compat), section.merging
     limited = [each for each in (section, *under) if each.limits]
     if merging == "or" and any(each.compat for each in under) and not any(each.access for each in under):
@@ -124,17 +127,22 @@ def _beside_order(draft: SiteDraft, section: DraftSection, guarded: Sequence[Dra
     elif merging == "or" and both and asking:
         _lost(draft, section, asking[0])
     elif not both and section.compat:
-        _joined(draft, section, asking, ordered)
+        _joined(draft, section, asking, ordered, beside)
     elif not both and merging == "off":
-        _joined(draft, section, ordered, asking)
+        _joined(draft, section, ordered, asking, beside)
 
 
 def _joined(
-    draft: SiteDraft, section: DraftSection, others: Sequence[DraftSection], alike: Sequence[DraftSection]
+    draft: SiteDraft,
+    section: DraftSection,
+    others: Sequence[DraftSection],
+    alike: Sequence[DraftSection],
+    beside: bool,
 ) -> None:
-    """A section holds beside the others; those that are like it, it would have to take the place of."""
+    """A section holds beside the others; those that are like it, it would have to take the place of, and so would one
+    of its own kind ``beside`` it with what both are laid over."""
     assert section.row is not None
-    if others and alike:
+    if others and (alike or beside):
         _lost(draft, section, others[0])
     elif others:
         section.row.content["merging"] = "and"
