@@ -314,7 +314,8 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"Redirect|Alias", ("alias",)),
     (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex|FallbackResource", ("mime", "dir", "autoindex")),
     (r"RemoteIP", ("remoteip",)),
-    (r"Require (?:not )?(?:ip|local|host)", ("authz_host",)),
+    (r"Deny from", ("access_compat",)),
+    (r"Require (?:not )?(?:ip|local|host|forward-dns)", ("authz_host",)),
     (r"Require (?:not )?(?:user|valid-user)", ("authz_user",)),
     (r"Auth", ("authn_core", "authn_file", "auth_basic", "authz_user")),
 )

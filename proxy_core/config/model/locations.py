@@ -31,8 +31,8 @@ class Location(HostRow, frozen=True, kw_only=True):
     """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target, target_regex, folder
     and folder_regex says which; files alone or beside one of the last two. Later rows win over earlier ones, paths over
     targets and folders, deeper folders over those that they are in, folder_regex over all of these (the more slashes in
-    it, the later), rows with expr over all others, those for "/" first. Apache: Location, LocationMatch, Proxy,
-    ProxyMatch, Directory, DirectoryMatch, Files, If.
+    it, the later), rows with expr over all others, those for "/" first, and rows that are final over all of these.
+    Apache: Location, LocationMatch, Proxy, ProxyMatch, Directory, DirectoryMatch, Files, If.
 
     [[locations]]
     path = "/admin"
@@ -98,6 +98,9 @@ class Location(HostRow, frozen=True, kw_only=True):
     merging: Literal["off", "and", "or"] = "off"
     """What becomes of what was required before. off: require takes its place. and: both must hold. or: one of the two.
     Apache: AuthMerging."""
+
+    final: bool = False
+    """Whether the row is laid over all others, whatever kind they are, so that none of them opens what it closes."""
 
     auth: AuthName = ""
     """See ``AuthName``."""
