@@ -111,7 +111,7 @@ def choose(accept: bytes | None, offered: Iterable[str]) -> tuple[str, str]:
     return best, f"the client takes it with a weight of {most:g}"
 
 
-def verdict(offer: Offer, asked: ChoiceBasis, status: int, lines: Sequence[bytes], length: int) -> CodingChoice:
+def choice(offer: Offer, asked: ChoiceBasis, status: int, lines: Sequence[bytes], length: int) -> CodingChoice:
     """What becomes of an answer with these field lines, whose body has ``length`` bytes (below 0: nobody knows). It is
     the same for HEAD as for GET."""
     if status < 200 or status in (204, 205, 206, 304):
@@ -191,7 +191,7 @@ def takes(types: frozenset[bytes], kind: bytes) -> bool:
 
 
 def fields(found: CodingChoice, lines: Sequence[bytes]) -> list[bytes]:
-    """The field lines of an answer as the verdict has it."""
+    """The field lines of an answer as the choice has it."""
     made = list(lines)
     if found.coding:
         made = without(made, {*_OF_BYTES, b"content-encoding"})

@@ -52,18 +52,18 @@ def own_base(view: RequestView, route: BoundRoute, server_name: str) -> str:
     return f"{view.scheme}://{canonical or view.host.decode('latin-1').lower() or server_name}"
 
 
-def verdict(offer: Offer, exchange: Exchange, answer: Answer) -> CodingChoice:
+def choice(offer: Offer, exchange: Exchange, answer: Answer) -> CodingChoice:
     """Which coding an answer gets. Where the site edits Accept-Encoding, what it makes of it counts, as in httpd; but
     not what this proxy itself asks members for."""
     view, extras = exchange.view, exchange.extras
     asked = content_coding.asked(
         view.head, view.head if offer.ask_identity else exchange.forwarded, view.env if extras is None else extras.env
     )
-    return content_coding.verdict(offer, asked, answer.status, answer.lines, answer.length)
+    return content_coding.choice(offer, asked, answer.status, answer.lines, answer.length)
 
 
 def coded(answer: Answer, found: CodingChoice, length: int) -> Answer:
-    """The answer as it is where a verdict on it is carried out, with a body of so many bytes."""
+    """The answer as it is where a choice is carried out, with a body of so many bytes."""
     made = Answer(answer.raw, answer.status, content_coding.fields(found, answer.lines))
     made.length, made.dated, made.challenges = length, answer.dated, answer.challenges
     addresses = [answer.lines[at] for at in answer.addresses]

@@ -242,7 +242,7 @@ class UpstreamRequest:
     def _code(self, offer: Offer, answer: Answer, data: bytes) -> tuple[Answer, bytes]:
         """The answer and what has come of its body, as they are where the site codes answers."""
         flight = self._flight
-        found = member_answer.verdict(offer, flight.exchange, answer)
+        found = member_answer.choice(offer, flight.exchange, answer)
         if not (found.varies or found.coding):
             return answer, data
         length = answer.length

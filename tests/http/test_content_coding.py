@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.http.content_coding import ChoiceBasis, CodingChoice, Offer, accepted, asked, choose, fields, verdict
+from proxy_core.http.content_coding import ChoiceBasis, CodingChoice, Offer, accepted, asked, choose, fields, choice
 
 ALL = ("zstd", "br", "gzip")
 OFFER = Offer(frozenset((b"text/*", b"application/json")), 10, dict.fromkeys(ALL, 1))
@@ -63,31 +63,31 @@ def test_the_coding_that_a_client_likes_best_is_chosen_and_the_first_among_equal
 def test_what_must_be_left_alone_is_and_says_nothing_of_a_choice(
     status: int, more: list[bytes], length: int, words: str
 ) -> None:
-    found = verdict(OFFER, TAKES, status, [*HTML, *more], length)
+    found = choice(OFFER, TAKES, status, [*HTML, *more], length)
     assert (found.coding, found.varies) == ("", False)
     assert words in found.why
 
 
 @pytest.mark.parametrize("kind", [b"Content-Type: image/png", b"Content-Type: textual/html", b"X: y"])
 def test_a_type_that_is_not_named_is_left_alone(kind: bytes) -> None:
-    assert verdict(OFFER, TAKES, 200, [HTML[0], kind], 100).coding == ""
+    assert choice(OFFER, TAKES, 200, [HTML[0], kind], 100).coding == ""
 
 
 @pytest.mark.parametrize("length", [10, -1, -2])
 @pytest.mark.parametrize("more", [[], [b"Content-Encoding: identity"], [b"Cache-Control: private"]])
 def test_what_is_long_enough_or_of_unknown_length_is_coded(length: int, more: list[bytes]) -> None:
-    found = verdict(OFFER, TAKES, 200, [*HTML, *more], length)
+    found = choice(OFFER, TAKES, 200, [*HTML, *more], length)
     assert (found.coding, found.varies) == ("zstd", True)
 
 
 def test_every_type_is_taken_by_a_star() -> None:
     every = replace(OFFER, types=frozenset((b"*/*",)))
-    assert verdict(every, TAKES, 200, [HTML[0], b"Content-Type: Image/PNG"], 100).coding == "zstd"
-    assert verdict(every, TAKES, 200, HTML[:1], 100).coding == ""
+    assert choice(every, TAKES, 200, [HTML[0], b"Content-Type: Image/PNG"], 100).coding == "zstd"
+    assert choice(every, TAKES, 200, HTML[:1], 100).coding == ""
 
 
 def test_who_takes_no_coding_is_told_that_others_may_get_one() -> None:
-    assert verdict(OFFER, ChoiceBasis(None), 200, HTML, 100) == CodingChoice(
+    assert choice(OFFER, ChoiceBasis(None), 200, HTML, 100) == CodingChoice(
         "", "the client says nothing of codings", True
     )
 
@@ -103,10 +103,10 @@ def test_who_takes_no_coding_is_told_that_others_may_get_one() -> None:
 def test_variables_spare_single_requests(env: list[str], coding: str, varies: bool) -> None:
     only_gzip = replace(OFFER, levels={"gzip": 1} if "no-brotli" not in env else {"br": 1, "gzip": 1})
     plain = [HTML[0], b"Content-Type: text/plain"]
-    found = verdict(only_gzip, ChoiceBasis(b"gzip, br", env=env), 200, plain, 100)
+    found = choice(only_gzip, ChoiceBasis(b"gzip, br", env=env), 200, plain, 100)
     assert (found.coding, found.varies) == (coding, varies)
     if env == ["gzip-only-text/html"]:
-        assert verdict(only_gzip, ChoiceBasis(b"gzip", env=env), 200, HTML, 100).coding == "gzip"
+        assert choice(only_gzip, ChoiceBasis(b"gzip", env=env), 200, HTML, 100).coding == "gzip"
 
 
 def test_only_a_1_says_gzip_only_text_html() -> None:
@@ -121,8 +121,8 @@ def test_only_a_1_says_gzip_only_text_html() -> None:
 def test_what_may_hold_a_secret_is_spared_where_the_site_says_so(request_line: bytes, answer: bytes) -> None:
     head = b"GET / HTTP/1.1\r\nAccept-Encoding: br\r\n%b\r\n\r\n" % request_line
     lines = [*HTML, *filter(None, [answer])]
-    assert verdict(OFFER, asked(head, head), 200, lines, 100).coding == "br"
-    found = verdict(replace(OFFER, spare_secrets=True), asked(head, head), 200, lines, 100)
+    assert choice(OFFER, asked(head, head), 200, lines, 100).coding == "br"
+    found = choice(replace(OFFER, spare_secrets=True), asked(head, head), 200, lines, 100)
     assert (found.coding, found.varies) == ("", True)
 
 
@@ -154,5 +154,5 @@ def test_vary_is_said_once(vary: bytes) -> None:
 )
 def test_a_304_names_the_form_of_the_tag_that_the_client_has(known: bytes, tag: bytes, weak: bool) -> None:
     head = b"GET / HTTP/1.1\r\nIf-None-Match: %b\r\n\r\n" % known
-    found = verdict(OFFER, asked(head, head), 304, [b"HTTP/1.1 304 Not Modified", b"ETag: " + tag], -1)
+    found = choice(OFFER, asked(head, head), 304, [b"HTTP/1.1 304 Not Modified", b"ETag: " + tag], -1)
     assert (found.coding, found.varies, found.weak) == ("", True, weak)
