@@ -72,6 +72,8 @@ def asked_names(directives: Iterable[Directive]) -> frozenset[str]:
     known = {*_OF_HTTPD, *_OF_FORWARDING, UNIQUE_ID}
     found: set[str] = set()
     for directive in directives:
+        if directive.key in ("addoutputfilterbytype", "setoutputfilter"):
+            found |= {"no-gzip", "gzip-only-text/html"}
         if directive.inside is not None:
             found |= asked_names(directive.inside)
         if directive.key not in (*HANDLERS, "loadmodule") or "expr" in directive.key:
