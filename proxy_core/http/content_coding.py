@@ -88,27 +88,36 @@ def asked(view_head: bytes, sent: bytes, env: Iterable[tuple[str, str]] = ()) ->
 
 
 def choose(accept: bytes | None, offered: Iterable[str]) -> tuple[str, str]:
-    """The coding of ``offered`` that a client likes best, the first among equals, "" for none; and why. An item that is
-    none is left out: who cannot be understood gets what is not coded."""
+    """The coding of ``offered`` that a client likes best, the first among equals, "" for none; and why."""
     if accept is None:
         return "", "the client says nothing of codings"
+    liked, plain = _weighed(accept, offered)
+    if not liked:
+        return "", "the client takes none of the codings"
+    weight, coding = liked[0]
+    if plain > weight:
+        return "", "the client would rather have it not coded"
+    return coding, f"the client takes it with a weight of {weight:g}"
+
+
+def taken(asked: ChoiceBasis, offered: Iterable[str]) -> tuple[str, ...]:
+    """The codings of ``offered`` that a client would rather have than none, those that it likes best first."""
+    liked, plain = _weighed(asked.accept or b"", (each for each in offered if _SPARING[each] not in asked.env))
+    return tuple(coding for weight, coding in liked if weight >= plain)
+
+
+def _weighed(accept: bytes, offered: Iterable[str]) -> tuple[list[tuple[float, str]], float]:
+    """The codings that a client takes with their weights, the greatest first, and the weight of what is not coded. An
+    item that is none is left out: who cannot be understood gets what is not coded."""
     weights: dict[bytes, float] = {}
     for item in accept.split(b","):
         if found := _ITEM(item):
             name = found[1].lower()
             weights.setdefault(_ALIASES.get(name, name), float(found[2] or 1))
     others = weights.get(b"*", 0.0)
-    plain = weights.get(b"identity", weights.get(b"*", 0.0))
-    best, most = "", 0.0
-    for coding in offered:
-        weight = weights.get(coding.encode(), others)
-        if weight > most:
-            best, most = coding, weight
-    if not best:
-        return "", "the client takes none of the codings"
-    if plain > most:
-        return "", "the client would rather have it not coded"
-    return best, f"the client takes it with a weight of {most:g}"
+    liked = [(weights.get(coding.encode(), others), coding) for coding in offered]
+    liked = sorted((each for each in liked if each[0]), key=lambda each: -each[0])
+    return liked, weights.get(b"identity", others)
 
 
 def choice(offer: Offer, asked: ChoiceBasis, status: int, lines: Sequence[bytes], length: int) -> CodingChoice:
@@ -156,10 +165,10 @@ def _without_body(offer: Offer, asked: ChoiceBasis, status: int, lines: Sequence
 
 def _obstacle(offer: Offer, said: Mapping[bytes, bytes], kind: bytes, length: int) -> str:
     """Why an answer with these fields is not coded, whoever asks; "" for nothing."""
-    if not takes(offer.types, kind):
-        return f"{kind.decode('latin-1') or 'no type'} is none of types"
     if tokens([said.get(b"content-encoding", b"")]) - {b"identity"}:
         return "it is coded already"
+    if not takes(offer.types, kind):
+        return f"{kind.decode('latin-1') or 'no type'} is none of types"
     if b"content-range" in said:
         return "it is a part of a body"
     if b"no-transform" in tokens([said.get(b"cache-control", b"")]):

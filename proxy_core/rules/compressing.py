@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from proxy_core.config.folders import CODED
 from proxy_core.config.model import Compress, HeaderRule, Site
 from proxy_core.errors import Address
-from proxy_core.http.content_coding import Offer
+from proxy_core.http.content_coding import ChoiceBasis, Offer, taken
+from proxy_core.rules.decision import Forward
 from proxy_core.rules.fields.edits import Edit, compile_edit
 
 Place = tuple[Address, Compress]
@@ -53,6 +55,12 @@ def offer(compress: Compress) -> Offer | None:
         compress.spare_secrets,
         compress.precompressed,
     )
+
+
+def standing_in(decision: Forward, offered: Offer, asked: ChoiceBasis) -> Forward:
+    """The way to a file, with the codings in which another one may stand in for it."""
+    codings = ",".join(taken(asked, offered.levels))
+    return decision._replace(target=f"/{CODED}{codings}{CODED}".encode() + decision.target[1:])
 
 
 def of_requests(offered: Offer | None) -> tuple[Edit, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from proxy_core.http.content_coding import ChoiceBasis, CodingChoice, Offer, accepted, asked, choose, fields, choice
+from proxy_core.http.content_coding import ChoiceBasis, CodingChoice, Offer, accepted, asked, choice, choose, fields
 
 ALL = ("zstd", "br", "gzip")
 OFFER = Offer(frozenset((b"text/*", b"application/json")), 10, dict.fromkeys(ALL, 1))
