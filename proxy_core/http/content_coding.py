@@ -123,10 +123,12 @@ def _weighed(accept: bytes, offered: Iterable[str]) -> tuple[list[tuple[float, s
 def choice(offer: Offer, asked: ChoiceBasis, status: int, lines: Sequence[bytes], length: int) -> CodingChoice:
     """What becomes of an answer with these field lines, whose body has ``length`` bytes (below 0: nobody knows). It is
     the same for HEAD as for GET."""
-    if status < 200 or status in (204, 205, 206, 304):
-        return _without_body(offer, asked, status, lines)
     said = _said(lines)
     kind = media_type(said.get(b"content-type", b""))
+    if status == 206:  # RFC 9110 §15.3.7: it says what the whole would have said
+        return CodingChoice("", "it is a part of a body", takes(offer.types, kind) and b"content-encoding" not in said)
+    if status < 200 or status in (204, 205, 304):
+        return _without_body(offer, asked, status, said, kind)
     obstacle = _obstacle(offer, said, kind, length)
     if obstacle:
         return CodingChoice("", obstacle)
@@ -148,13 +150,13 @@ def _spared(coding: str, env: Container[str], kind: bytes) -> bool:
     return _SPARING[coding] in env or (coding == "gzip" and _ONLY_HTML in env and kind != b"text/html")
 
 
-def _without_body(offer: Offer, asked: ChoiceBasis, status: int, lines: Sequence[bytes]) -> CodingChoice:
+def _without_body(
+    offer: Offer, asked: ChoiceBasis, status: int, said: Mapping[bytes, bytes], kind: bytes
+) -> CodingChoice:
     """A 304 says what the answer would have said (RFC 9110 §15.4.5): where the client has the weak form of its tag, and
     not the strong one, it has what was coded, and gets that form back."""
     if status != 304:
-        return CodingChoice("", "it is a part of a body" if status == 206 else "it has no body")
-    said = _said(lines)
-    kind = media_type(said.get(b"content-type", b""))
+        return CodingChoice("", "it has no body")
     if kind and not takes(offer.types, kind):
         return CodingChoice("", f"{kind.decode('latin-1')} is none of types")
     tag = said.get(b"etag", b"")

@@ -51,7 +51,7 @@ def test_the_coding_that_a_client_likes_best_is_chosen_and_the_first_among_equal
 @pytest.mark.parametrize(
     ("status", "more", "length", "words"),
     [
-        (206, [], 100, "part of a body"),
+        (206, [b"Content-Encoding: br"], 100, "part of a body"),
         (204, [], 0, "no body"),
         (200, [b"Content-Range: bytes 0-9/20"], 100, "part of a body"),
         (200, [b"Content-Encoding: br"], 100, "coded already"),
@@ -66,6 +66,10 @@ def test_what_must_be_left_alone_is_and_says_nothing_of_a_choice(
     found = choice(OFFER, TAKES, status, [*HTML, *more], length)
     assert (found.coding, found.varies) == ("", False)
     assert words in found.why
+
+
+def test_a_part_of_a_body_says_that_the_whole_may_be_coded() -> None:
+    assert choice(OFFER, TAKES, 206, [*HTML, b"Content-Range: bytes 0-9/20"], 10).varies
 
 
 @pytest.mark.parametrize("kind", [b"Content-Type: image/png", b"Content-Type: textual/html", b"X: y"])

@@ -59,7 +59,7 @@ class Compress(SiteTable, frozen=True, kw_only=True):
     codings: Annotated[tuple[ContentCoding, ...], example(["br", "gzip"])] = ("zstd", "br", "gzip")
     """Codings that are offered. Of those that a client likes best (Accept-Encoding with its weights), the first."""
 
-    zstd_level: Annotated[int, Meta(ge=1, le=19)] = 3
+    zstd_level: Annotated[int, Meta(ge=1, le=9)] = 3
     """How hard zstd tries: higher is smaller and slower."""
 
     br_level: Annotated[int, Meta(ge=0, le=11)] = 5
