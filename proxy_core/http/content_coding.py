@@ -10,7 +10,8 @@ coding. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -51,13 +52,11 @@ class Offer(Struct, frozen=True):
 class ChoiceBasis(Struct, frozen=True):
     """What a choice goes by of a request."""
 
+    head: bytes
+    """Its head as the client sent it."""
     accept: bytes | None
     """The value of its Accept-Encoding, None where it has none."""
-    secret: bool = False
-    """Whether it says who asks."""
-    tags: bytes = b""
-    """The value of its If-None-Match."""
-    env: Container[str] = ()
+    env: Collection[str] = ()
     """Its variables, in lower case; "gzip-only-text/html" is there where it is 1."""
 
 
@@ -80,14 +79,14 @@ def accepted(head: bytes) -> bytes | None:
     return b",".join(found) if found else None
 
 
-def asked(view_head: bytes, sent: bytes, env: Iterable[tuple[str, str]] = ()) -> ChoiceBasis:
+def asked(head: bytes, sent: bytes, env: Sequence[tuple[str, str]] = ()) -> ChoiceBasis:
     """What a choice goes by: the head as the client sent it, the one whose Accept-Encoding counts, and variables."""
-    names = {name.lower() for name, value in env if name.lower() != _ONLY_HTML or value == "1"}
-    secret = _SECRET(view_head) is not None
-    return ChoiceBasis(accepted(sent), secret, b",".join(_NONE_MATCH(view_head)), names)
+    names = {name.lower() for name, value in env if name.lower() != _ONLY_HTML or value == "1"} if env else ()
+    return ChoiceBasis(head, accepted(sent), names)
 
 
-def choose(accept: bytes | None, offered: Iterable[str]) -> tuple[str, str]:
+@lru_cache(256)
+def choose(accept: bytes | None, offered: tuple[str, ...]) -> tuple[str, str]:
     """The coding of ``offered`` that a client likes best, the first among equals, "" for none; and why."""
     if accept is None:
         return "", "the client says nothing of codings"
@@ -123,19 +122,21 @@ def _weighed(accept: bytes, offered: Iterable[str]) -> tuple[list[tuple[float, s
 def choice(offer: Offer, asked: ChoiceBasis, status: int, lines: Sequence[bytes], length: int) -> CodingChoice:
     """What becomes of an answer with these field lines, whose body has ``length`` bytes (below 0: nobody knows). It is
     the same for HEAD as for GET."""
+    kind = next((media_type(line[13:]) for line in lines if line[:13].lower() == b"content-type:"), b"")
+    if not takes(offer.types, kind) and (kind or status != 304):
+        return CodingChoice("", f"{kind.decode('latin-1') or 'no type'} is none of types")
     said = _said(lines)
-    kind = media_type(said.get(b"content-type", b""))
     if status == 206:  # RFC 9110 §15.3.7: it says what the whole would have said
-        return CodingChoice("", "it is a part of a body", takes(offer.types, kind) and b"content-encoding" not in said)
+        return CodingChoice("", "it is a part of a body", b"content-encoding" not in said)
     if status < 200 or status in (204, 205, 304):
-        return _without_body(offer, asked, status, said, kind)
-    obstacle = _obstacle(offer, said, kind, length)
+        return _without_body(asked, status, said)
+    obstacle = _obstacle(offer, said, length)
     if obstacle:
         return CodingChoice("", obstacle)
-    codings = [coding for coding in offer.levels if not _spared(coding, asked.env, kind)]
+    codings = tuple(coding for coding in offer.levels if not (asked.env and _spared(coding, asked.env, kind)))
     if not codings:
         return CodingChoice("", "a variable of the request spares it")
-    if offer.spare_secrets and (asked.secret or b"set-cookie" in said):
+    if offer.spare_secrets and (b"set-cookie" in said or _SECRET(asked.head)):
         return CodingChoice("", "it may hold a secret (spare_secrets)", True)
     coding, why = choose(asked.accept, codings)
     return CodingChoice(coding, why, True, bool(coding))
@@ -150,30 +151,24 @@ def _spared(coding: str, env: Container[str], kind: bytes) -> bool:
     return _SPARING[coding] in env or (coding == "gzip" and _ONLY_HTML in env and kind != b"text/html")
 
 
-def _without_body(
-    offer: Offer, asked: ChoiceBasis, status: int, said: Mapping[bytes, bytes], kind: bytes
-) -> CodingChoice:
+def _without_body(asked: ChoiceBasis, status: int, said: Mapping[bytes, bytes]) -> CodingChoice:
     """A 304 says what the answer would have said (RFC 9110 §15.4.5): where the client has the weak form of its tag, and
     not the strong one, it has what was coded, and gets that form back."""
     if status != 304:
         return CodingChoice("", "it has no body")
-    if kind and not takes(offer.types, kind):
-        return CodingChoice("", f"{kind.decode('latin-1')} is none of types")
     tag = said.get(b"etag", b"")
-    known = [each.strip(b" \t") for each in asked.tags.split(b",")]
+    known = [each.strip(b" \t") for each in b",".join(_NONE_MATCH(asked.head)).split(b",")]
     weak = tag[:1] == b'"' and b"W/" + tag in known and tag not in known
     return CodingChoice("", "it has no body", True, weak)
 
 
-def _obstacle(offer: Offer, said: Mapping[bytes, bytes], kind: bytes, length: int) -> str:
+def _obstacle(offer: Offer, said: Mapping[bytes, bytes], length: int) -> str:
     """Why an answer with these fields is not coded, whoever asks; "" for nothing."""
-    if tokens([said.get(b"content-encoding", b"")]) - {b"identity"}:
+    if said.get(b"content-encoding", b"identity").lower() != b"identity":
         return "it is coded already"
-    if not takes(offer.types, kind):
-        return f"{kind.decode('latin-1') or 'no type'} is none of types"
     if b"content-range" in said:
         return "it is a part of a body"
-    if b"no-transform" in tokens([said.get(b"cache-control", b"")]):
+    if b"no-transform" in said.get(b"cache-control", b"").lower():
         return "it says no-transform"
     if 0 <= length < offer.min_length:
         return f"its {length} bytes are less than min_length"

@@ -9,7 +9,7 @@ from proxy_core.http.content_coding import ChoiceBasis, CodingChoice, Offer, acc
 
 ALL = ("zstd", "br", "gzip")
 OFFER = Offer(frozenset((b"text/*", b"application/json")), 10, dict.fromkeys(ALL, 1))
-TAKES = ChoiceBasis(b"gzip, br, zstd")
+TAKES = ChoiceBasis(b"", b"gzip, br, zstd")
 HTML = [b"HTTP/1.1 200 OK", b"Content-Type: text/html; charset=utf-8"]
 
 
@@ -91,7 +91,7 @@ def test_every_type_is_taken_by_a_star() -> None:
 
 
 def test_who_takes_no_coding_is_told_that_others_may_get_one() -> None:
-    assert choice(OFFER, ChoiceBasis(None), 200, HTML, 100) == CodingChoice(
+    assert choice(OFFER, ChoiceBasis(b"", None), 200, HTML, 100) == CodingChoice(
         "", "the client says nothing of codings", True
     )
 
@@ -107,10 +107,10 @@ def test_who_takes_no_coding_is_told_that_others_may_get_one() -> None:
 def test_variables_spare_single_requests(env: list[str], coding: str, varies: bool) -> None:
     only_gzip = replace(OFFER, levels={"gzip": 1} if "no-brotli" not in env else {"br": 1, "gzip": 1})
     plain = [HTML[0], b"Content-Type: text/plain"]
-    found = choice(only_gzip, ChoiceBasis(b"gzip, br", env=env), 200, plain, 100)
+    found = choice(only_gzip, ChoiceBasis(b"", b"gzip, br", env), 200, plain, 100)
     assert (found.coding, found.varies) == (coding, varies)
     if env == ["gzip-only-text/html"]:
-        assert choice(only_gzip, ChoiceBasis(b"gzip", env=env), 200, HTML, 100).coding == "gzip"
+        assert choice(only_gzip, ChoiceBasis(b"", b"gzip", env), 200, HTML, 100).coding == "gzip"
 
 
 def test_only_a_1_says_gzip_only_text_html() -> None:
