@@ -55,6 +55,8 @@ def test_a_section_has_what_is_said_around_it_too_and_so_has_a_host(tmp_path: Pa
         BY_TYPE + "AddOutputFilterByType BROTLI_COMPRESS text/css",
         BY_TYPE + "DeflateCompressionLevel 9",
         "DeflateFilterNote Input before",
+        "SetEnv force-gzip 1",
+        "SetEnvIf User-Agent x force-gzip",
     ],
 )
 def test_what_cannot_be_carried_over_is_told(tmp_path: Path, text: str) -> None:
