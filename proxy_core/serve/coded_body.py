@@ -197,7 +197,7 @@ class CodedBody:
             self._coded(coded, last)
             if self._pending or (self._ended and not last):
                 self._work()
-            elif self._connection is not None and not flight.client.blocked:
+            if self._task is None and self._connection is not None and not flight.client.blocked:
                 self._connection.resume()
         except Exception as error:
             self._task = None

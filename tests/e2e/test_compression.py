@@ -14,7 +14,7 @@ import pytest
 from backports import zstd
 from msgspec.structs import replace
 
-from proxy_core.config.model import Compress, EnvRule, Location, Site
+from proxy_core.config.model import Compress, EnvRule, HeaderRule, Location, Site
 from tests.e2e.harness import Client, Upstream, answers, client, get, read_request, serving, site, until, upstream
 
 TEXT = b"".join(b"<p>paragraph %d of a page</p>\n" % number for number in range(200))
@@ -127,8 +127,8 @@ async def test_a_member_is_not_read_from_while_a_slow_client_has_enough() -> Non
     async def gushes(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal sent
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % (len(piece) * 512))
-        for _ in range(512):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % (len(piece) * 256))
+        for _ in range(256):
             writer.write(piece)
             await writer.drain()
             sent += 1
@@ -137,13 +137,13 @@ async def test_a_member_is_not_read_from_while_a_slow_client_has_enough() -> Non
         one.send(b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n")
         await one.answer_head()
         await until(lambda: any(each.blocked for each in proxy.server._clients))
-        assert sent < 512
+        assert sent < 256
         while await one.reader.read(1 << 20):
             pass
         record = await proxy.finished()
         assert record.status == 200
         assert record.notes is not None
-        assert record.notes["instream"] == str(512 * len(piece))
+        assert record.notes["instream"] == str(256 * len(piece))
 
 
 async def test_a_client_that_leaves_while_its_answer_is_coded_costs_nothing_else() -> None:
@@ -192,6 +192,14 @@ async def test_members_are_asked_for_what_is_not_coded_where_the_site_says_so(as
             head, _ = await get(proxy.port, "/", "Accept-Encoding: br;q=0.5")
     assert field(member.heads[0], "accept-encoding") == seen
     assert field(head, "content-encoding") == "br"
+
+
+async def test_what_the_site_makes_of_accept_encoding_counts_here_too() -> None:
+    row = HeaderRule(id="h", on="request", action="unset", name="Accept-Encoding")
+    async with upstream(answers(page())) as member:
+        async with serving(coding_site(member.port, headers=(row,))) as proxy:
+            head, _ = await get(proxy.port, "/", "Accept-Encoding: br")
+    assert (field(head, "content-encoding"), field(head, "vary")) == (None, "Accept-Encoding")
 
 
 async def test_what_a_member_has_coded_passes_as_it_is_and_so_do_bodies_of_requests() -> None:

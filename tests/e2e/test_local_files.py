@@ -340,6 +340,13 @@ async def test_what_stands_in_has_ranges_and_a_tag_of_its_own(precompressed: Pat
     assert fresh[9:12] == b"304"
 
 
+async def test_a_private_file_stands_in_for_nothing(precompressed: Path) -> None:
+    what = replace(local(), compress=Compress(precompressed=True))
+    what = replace(what, auth={"a": Auth(realm="x", file="www/page.html.br")})
+    async with serving(what, precompressed) as running:
+        assert (await get(running.port, "/page.html", "Accept-Encoding: br"))[1] == BODY
+
+
 async def test_without_the_option_no_other_file_stands_in(precompressed: Path) -> None:
     async with serving(local(), precompressed) as running:
         head, body = await get(running.port, "/page.html", "Accept-Encoding: br, gzip")
