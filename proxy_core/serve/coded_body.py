@@ -71,19 +71,21 @@ class _Br:
 
 
 class _Zstd:
-    """Python's own, as older Pythons have it from backports.zstd."""
+    """Facebook's Zstandard. aiohttp loads backports.zstd wherever it is there, and so at each start; it does not know
+    this package."""
 
     def __init__(self, level: int) -> None:
-        zstd = _zstd()
-        parameters = zstd.CompressionParameter
-        self._made = zstd.ZstdCompressor(options={parameters.compression_level: level, parameters.window_log: _WINDOW})
+        zstandard = _zstandard()
+        parameters = zstandard.ZstdCompressionParameters.from_level(level, window_log=_WINDOW)
+        self._made = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+        self._flush = zstandard.COMPRESSOBJ_FLUSH_BLOCK
 
     def code(self, data: bytes) -> bytes:
-        made: bytes = self._made.compress(data, self._made.FLUSH_BLOCK)
+        made: bytes = self._made.compress(data) + self._made.flush(self._flush)
         return made
 
     def last(self, data: bytes) -> bytes:
-        made: bytes = self._made.compress(data, self._made.FLUSH_FRAME)
+        made: bytes = self._made.compress(data) + self._made.flush()
         return made
 
 
@@ -102,10 +104,10 @@ def _brotli() -> Any:
 
 
 @cache
-def _zstd() -> Any:
-    from backports import zstd
+def _zstandard() -> Any:
+    import zstandard
 
-    return zstd
+    return zstandard
 
 
 CODERS: Final[dict[str, Callable[[int], Coder]]] = {"zstd": _Zstd, "br": _Br, "gzip": _Gzip}
