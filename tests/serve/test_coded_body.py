@@ -13,6 +13,7 @@ import pytest
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.serve import coded_body
 from proxy_core.serve.coded_body import CodedBody, quick
+from tests.builds import replaceable
 from tests.waiting import until
 
 MUCH = b"much of it " * 20_000
@@ -73,6 +74,7 @@ class Waits:
 
 
 def body(flight: Flight, connection: Connection) -> Any:
+    replaceable(coded_body.coder)
     made: Any = CodedBody(flight, connection, "gzip", 1)  # type: ignore[arg-type]
     made.begin(b"head", False, b"")
     return made
