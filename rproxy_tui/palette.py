@@ -72,6 +72,12 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     for table, places in (("hosts", site.hosts), ("locations", {row.id: row for row in site.locations})):
         for name, place in places.items():
             yield from own_table(console, (table, name, "file_types"), place.file_types is not None)
+    yield edit(console, ("compress",), "which answers are coded (zstd, br, gzip), and how")
+    placed = [("hosts", name, host.compress) for name, host in site.hosts.items()]
+    placed += [("routes", route.id, route.compress) for route in site.routes]
+    placed += [("locations", location.id, location.compress) for location in site.locations]
+    for table, name, own in placed:
+        yield from own_table(console, (table, name, "compress"), own is not None)
     yield edit(console, ("control",), "the socket for rproxy ctl and consoles, and who may read there")
     yield edit(console, ("log",), "what rproxy says where it has no console")
     yield from optional(console, ("metrics",), site.metrics, "where Prometheus reads the numbers")

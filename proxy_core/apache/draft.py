@@ -247,6 +247,10 @@ class DraftServer:
     """Bounds: [limits], or those of its listener."""
     file_types: DraftRow = field(default_factory=lambda: DraftRow({}, []))
     """[file_types], or the host's."""
+    compress: DraftRow = field(default_factory=lambda: DraftRow({}, []))
+    """[compress], or the host's."""
+    filters: dict[DraftSection | None, list[DraftRow]] = field(default_factory=dict)
+    """What is coded, by the section that says so; None stands for the server."""
     inner: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of sections."""
     guarded: list[DraftSection] = field(default_factory=list)

@@ -6,6 +6,7 @@ is checked in ``rules.lint``.
 
 from typing import Annotated, Literal
 
+from proxy_core.config.model.compress import Compress
 from proxy_core.config.model.file_types import FileTypes
 from proxy_core.config.model.site_table import HostRow
 from proxy_core.config.model.types import (
@@ -125,6 +126,9 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     file_types: FileTypes | None = None
     """What names of files say in it, beside what its host says: by extension its word takes the place of that one."""
+
+    compress: Compress | None = None
+    """Which of these answers are coded, and how, instead of the route's."""
 
     expr: Annotated[str, example("%{HTTP_HOST} == 'old.example'")] = ""
     """Only where this expression holds, too. Apache: If."""
