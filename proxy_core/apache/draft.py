@@ -54,16 +54,6 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.") or "x"
 
 
-def with_balancers(text: str, names: Mapping[str, str]) -> str:
-    """A URL with the balancer that it names under its new name; ``names`` have old ones in lower case or as given."""
-    return re.sub(
-        r"^balancer://([^/$%{]+)",
-        lambda found: f"balancer://{names.get(found[1], names.get(found[1].lower(), found[1]))}",
-        text,
-        flags=re.IGNORECASE,
-    )
-
-
 PLACES = {"id", "path", "path_regex", "target", "target_regex", "folder", "folder_regex", "files", "expr"}
 """The keys of [[locations]] that say what a row is for."""
 OPEN = "all granted"
