@@ -81,7 +81,7 @@ def given(flight: OpenRequest, found: Lookup, decision: Forward) -> bool:
         not answer.ready
         or answer.addresses
         or (answer.ready_for is not ready_for and answer.ready_for != ready_for)
-        or (settings is not None and not settings.edits.steady_answer)
+        or (settings is not None and (settings.offer is not None or not settings.edits.steady_answer))
         or (answer.status >= 400 and route.hides(answer.status))
         or exchange.view.method != b"GET"
         or not (flight.fields.http11 and flight.may_keep())

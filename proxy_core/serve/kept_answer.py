@@ -99,6 +99,7 @@ def say(
     """Answer a request with what is kept; ``part`` is what is sent of the body, (0, 0) for nothing."""
     if isinstance(body, bytes):
         request = UpstreamRequest(flight, side, NO_MEMBER, _AT_HAND)
+        flight.upstream = request  # a body that is coded may take longer
         request.answered(answer, body if part == WHOLE else body[part[0] : part[1]])
         if flight.started and not flight.over:
             request.ended(False)

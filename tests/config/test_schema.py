@@ -55,6 +55,7 @@ def test_a_field_says_kind_choices_and_range() -> None:
         "preserve_host": "switch",
         "error_override": "switch",
         "override_codes": "list",
+        "compress": "table",
         "shadow": "text",
         "shadow_share": "number",
         "shadow_fields": "list",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from proxy_core.config.model import Auth, Cache, Location, Site
+from proxy_core.config.model import Auth, Cache, Compress, Location, Site
 from proxy_core.control.explaining.explain import inspection
 from proxy_core.control.watching.cache_load import cache_load, purged
 from proxy_core.control.watching.log_format import compiled
@@ -81,3 +82,19 @@ async def test_a_smaller_cache_holds_less_at_once_and_what_is_left_is_served_on(
         await running.apply(cached(origin.port, cache=Cache(entries=3)))
         assert cache_load(running.server.cache).entries == 3
         assert cache_load(running.server.cache).evicted == 5
+
+
+async def test_what_is_kept_as_it_came_is_coded_for_those_alone_who_take_it_so() -> None:
+    page = b"hello " * 400
+    plain = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
+    async with upstream(answers(plain % len(page) + page)) as origin:
+        of = cached(origin.port, compress=Compress(types=("text/html",)))
+        async with serving(of) as running:
+            for _ in range(2):
+                for coding in ("gzip", "identity", "gzip"):
+                    head, body = await get(running.port, "/", f"Accept-Encoding: {coding}")
+                    coded = b"\r\nContent-Encoding: gzip\r\n" in head
+                    assert coded == (coding == "gzip")
+                    assert (gzip.decompress(body) if coded else body) == page
+            assert len(origin.heads) == 1
+            assert [each.cache for each in running.records] == ["miss", *["hit"] * 5]

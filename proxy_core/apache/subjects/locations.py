@@ -151,6 +151,7 @@ def _says(row: Location) -> bool:
             row.index_ignore,
             row.follow_links,
             row.file_types,
+            row.compress,
         )
     )
 

@@ -14,10 +14,6 @@ IGNORED = by_name({
     "it only says how ProxyHTMLEnable works": """
         proxyhtmlextended proxyhtmllinks proxyhtmlevents proxyhtmlmeta proxyhtmlinterp proxyhtmlbufsize
         proxyhtmlcharsetout proxyhtmldoctype proxyhtmlfixups proxyhtmlstripcomments xml2encdefault xml2encalias""",
-    "answers are passed on as they come, which clients take as well; members may compress": """
-        brotlicompressionquality brotlicompressionwindow brotlicompressionmaxinputblock brotlialteretag
-        brotlifilternote deflatealteretag deflateinflatelimitrequestbody deflateinflateratioburst
-        deflateinflateratiolimit""",
     "there are no programs in Lua": "luaroot luapackagepath luapackagecpath luascope",
 })  # fmt: skip
 UNSUPPORTED = by_name({

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from proxy_core.config.model.compress import Compress
 from proxy_core.config.model.site_table import HostRow, SiteTable
 from proxy_core.config.model.types import FieldNames, MaxBody, NonEmpty, Seconds, Share, Upgrade, UrlPath, example
 
@@ -101,6 +102,9 @@ class Route(HostRow, frozen=True, kw_only=True):
 
     cache: bool = False
     """Keep answers for other clients, and answer with what is kept, as [cache] says. Apache: CacheEnable."""
+
+    compress: Compress | None = None
+    """Which of its answers are coded, and how, instead of the host's."""
 
     interpolate: bool = False
     """Replace ${NAME} in the path of proxy by that variable of the request, as [[env]] and rules have set it; nothing

@@ -54,6 +54,7 @@ from proxy_core.rules.lint.emptiness import lint_emptiness
 
 NUDGE = 2.0
 """Seconds within which another Set of the same key belongs to the generation before."""
+NOTHING_CHANGED = "nothing changed"
 OURS_OR_THEIRS = "reload theirs, merge, or keep ours"
 LONG = 64 * 1024
 """Bytes of a site file that take long enough to read (20 ms) for requests to notice."""
@@ -169,7 +170,7 @@ class Editor:
             plan, problems = await self._checked(command)
         except Unusable as unusable:
             return Preview(diff="", problems=(unusable.problem,))
-        return Preview(diff=self._difference(self.document.text, plan), problems=problems)
+        return Preview(diff=_difference(self.file.name, self.document.text, plan), problems=problems)
 
     async def outcome(self, command: Command) -> Plan:
         """What ``command`` comes to, for whoever wants to try it out. Raises ValueError for what would be refused."""
@@ -180,12 +181,6 @@ class Editor:
         if wrong := errors(problems):
             raise ValueError(str(wrong[0]))
         return plan
-
-    def _difference(self, before: str, plan: Plan) -> str:
-        """The diff of the site file, and of each map file after it."""
-        texts = [(before, plan.document.text, self.file.name)]
-        texts += [(map_files.for_people(f.old), map_files.for_people(f.new), f.path.name) for f in plan.files]
-        return "".join(difference(*text) for text in texts)
 
     async def submit(self, command: Command, author: str, on: int = 0) -> Result:
         """Apply ``command``. It is in force when this returns Applied; it is on disk a moment later. ``on`` is the
@@ -202,7 +197,10 @@ class Editor:
         async with self.saver.disk, self._lock:
             if refused := self._stale(command, on) or self._waits(command):
                 return refused
-            result = await self._submit(command, author, version(self.file))
+            seen = version(self.file)
+            if isinstance(command, Reload) and self.saver.overtakes(seen):
+                return Applied(generation=self.generation, sentence=NOTHING_CHANGED, diff="", warnings=self.warnings)
+            result = await self._submit(command, author, seen)
             if isinstance(command, Reload):
                 self._reloaded(result)
             return result
@@ -297,7 +295,7 @@ class Editor:
             if isinstance(command, Reload):
                 self.saver.took(self.history.entries[-1], seen)
                 self.loaded_at = time.time()
-            return Applied(generation=self.generation, sentence="nothing changed", diff="", warnings=problems)
+            return Applied(generation=self.generation, sentence=NOTHING_CHANGED, diff="", warnings=problems)
         entry, amends = self._next(plan, author, amending and not confirm)
         entry, waited = replace(entry, confirm=confirm), self.history.unconfirmed is not None
         if plan.files and (unwritten := await asyncio.to_thread(map_files.write, plan.files)):
@@ -338,7 +336,7 @@ class Editor:
             author=author,
             sentence=plan.sentence,
             text=plan.document.text,
-            diff=self._difference(before.text, plan),
+            diff=_difference(self.file.name, before.text, plan),
             kind=plan.kind,
             map_edits=plan.map_edits,
         )
@@ -361,3 +359,10 @@ class Editor:
             return replace(plan, files=map_files.rewritten(plan.map_edits)), problems
 
         return await asyncio.to_thread(work) if len(self.document.text) > LONG else work()
+
+
+def _difference(name: str, before: str, plan: Plan) -> str:
+    """The diff of the site file of that name, and of each map file after it."""
+    texts = [(before, plan.document.text, name)]
+    texts += [(map_files.for_people(f.old), map_files.for_people(f.new), f.path.name) for f in plan.files]
+    return "".join(difference(*text) for text in texts)

@@ -105,6 +105,11 @@ class Saver:
         made = self._unsaved.values()
         return None if None in made else tuple(edit for edits in made if edits for edit in edits)
 
+    def overtakes(self, seen: Stamp | None) -> bool:
+        """Whether what is unsaved is all that is new: the version ``seen`` on disk is the one known here."""
+        ours = self._on_disk
+        return bool(self._unsaved) and seen is not None and ours is not None and seen.sha256 == ours.sha256
+
     def drifted(self, problems: tuple[Problem, ...]) -> None:
         """The file that somebody else wrote could not be taken over; ``problems`` say why."""
         self.state, self.problems = "drift", problems

@@ -75,7 +75,7 @@ class MetricsText:
         try:
             return await serve_pages(settings.address, self._pages, lambda: self._names, self.inherited)
         except (OSError, ValueError) as error:
-            problem = problem_of("metrics", Listener(address=settings.address), error)
+            problem = problem_of("metrics", Listener(address=settings.address), error, self.inherited)
             raise ListenError((replace(problem, address=("metrics", "address")),)) from error
 
     async def discard(self, page: AuxiliaryListener | None) -> None:
@@ -129,6 +129,7 @@ def exposition(snapshot: Snapshot, sight: Sight, recorder: Recorder, registry: R
         *_members(snapshot, registry),
         *_shadows(snapshot),
         *_cache(snapshot),
+        *_coded(recorder),
     )
     return "".join(line for family in families for line in _spelled(*family))
 
@@ -227,6 +228,15 @@ def _members(snapshot: Snapshot, registry: Registry) -> Iterator[Family]:
     histograms = ((labels, dict(enumerate(state.histogram)), state.seconds) for labels, state in states)
     yield "member_requests_total", "counter", "Finished requests by member and class of their status.", classes
     yield "member_duration_seconds", "histogram", DURATION, [s for each in histograms for s in _histogram(*each)]
+
+
+def _coded(recorder: Recorder) -> Iterator[Family]:
+    coded = [({"coding": coding}, tally) for coding, tally in recorder.coded.items()]
+    yield "coded_answers_total", "counter", "Answers that were coded.", [("", key, each.answers) for key, each in coded]
+    meaning = "Bytes of their bodies before."
+    yield "coded_plain_bytes_total", "counter", meaning, [("", key, each.plain) for key, each in coded]
+    meaning = "Bytes of their bodies after."
+    yield "coded_bytes_total", "counter", meaning, [("", key, each.coded) for key, each in coded]
 
 
 def _shadows(snapshot: Snapshot) -> Iterator[Family]:

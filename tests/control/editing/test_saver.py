@@ -235,6 +235,16 @@ async def test_what_was_given_up_for_their_file_is_no_longer_unsaved(file: Path)
         assert (editor.saver.state, editor.document.text) == ("saved", SITE)
 
 
+async def test_reading_the_file_again_before_an_edit_is_on_disk_does_not_undo_the_edit(file: Path) -> None:
+    async with editing(file) as editor:
+        await editor.saver.flush()
+        await applied(editor, weigh(5))
+        assert (await applied(editor, Reload())).sentence == "nothing changed"
+        assert "weight = 5" in editor.document.text
+        await editor.saver.flush()
+        assert "weight = 5" in file.read_text()
+
+
 async def test_a_file_that_somebody_still_writes_is_not_taken_for_what_they_want(file: Path) -> None:
     async with editing(file) as editor:
         for length in (10, 50, len(THEIRS)):
