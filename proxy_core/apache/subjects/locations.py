@@ -6,12 +6,12 @@ import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
 from proxy_core.apache.draft import DraftRow, DraftSection, Kind
-from proxy_core.apache.import_context import ImportContext, Unsupported
+from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, word
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import access, error_pages
@@ -29,11 +29,23 @@ def section_of(kind: Kind, regex: Kind = "location") -> Callable[[ImportContext,
             found, args = regex, args[1:]
         if not args:
             raise Unsupported("it does not say what it is for")
+        if found == "location" and "//" in args[0]:
+            _for_no_path(context, directive, args[0])
         if found == "locationmatch":
             context.server.env += named_groups(args[0], directive)
         return dataclasses.replace(context, section=DraftSection(found, args[0], directive))
 
     return handler
+
+
+def _for_no_path(context: ImportContext, directive: Directive, path: str) -> NoReturn:
+    """A <Location> with doubled slashes is held against paths that have none, whatever MergeSlashes says
+    (``ap_location_walk``); what it forwards is forwarded all the same. Raises Ignored and Unsupported."""
+    why = "httpd holds it against paths whose doubled slashes are one, so it is for none"
+    if any(each.key == "proxypass" for each in directive.inside or ()):
+        context.unanswered(directive, {"path": path})
+        raise Unsupported(f"{why} but that of its ProxyPass, and 503 answers for that one; write it outside")
+    raise Ignored(why)
 
 
 _GROUP = re.compile(r"\\.|\[(?:\\.|[^]\\])+\]|\((?!\?)|\(\?P?(?:<|')(\w+)(?:>|')", re.DOTALL)
