@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow, DraftSection, Kind
+from proxy_core.apache.draft import PLACES, DraftRow, DraftSection, Kind, unique
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, word
 from proxy_core.apache.report import Lose
@@ -124,6 +124,8 @@ def _ignoring(site: Site, row: Location, lose: Lose) -> Location:
 
 def _location(row: Location, lose: Lose) -> Location:
     at = ("locations", row.id, "timeout")
+    if row.path is not None and "//" in row.path:  # which would be for no path
+        row = replace(row, path=re.sub("/{2,}", "/", row.path))
     if row.path is not None and set("*?[") & set(row.path):
         row = replace(row, path=None, path_regex=f"^{re.escape(row.path.rstrip('/'))}(?:/|$)")
     row = replace(row, override_codes=error_pages.codes(row.override_codes) if row.error_override else ())
@@ -174,7 +176,35 @@ IN_LOCATIONS = ("env", "rewrites", "routes", "headers", "expires", "errors", "re
 
 def placed(site: Site, lose: Lose) -> Site:
     """Rows of sections behind those of servers, in the order of the sections."""
+    site = _of_one_host(site)
     return replace(site, **{table: _placed(site, table, lose) for table in IN_LOCATIONS})
+
+
+def _of_one_host(site: Site) -> Site:
+    """The site with a location of a host's own for its rows that are for a location of all hosts, just behind that."""
+    shared = {row.id: row for row in site.locations if not row.host}
+    rows = [row for table in IN_LOCATIONS for row in getattr(site, table)]
+    wanted = dict.fromkeys((row.location, row.host) for row in rows if row.location in shared and row.host)
+    if not wanted:
+        return site
+    own: dict[tuple[str, str], str] = {}
+    for place, host in wanted:
+        own[place, host] = unique(f"{place}-{host}", {*own.values(), *(row.id for row in site.locations)})
+    locations: list[Location] = []
+    for row in site.locations:
+        locations.append(row)
+        locations += [
+            Location(id=made, host=host, **{key: getattr(row, key) for key in PLACES - {"id"}})
+            for (place, host), made in own.items()
+            if place == row.id
+        ]
+
+    def moved(row: Any) -> Any:
+        made = own.get((row.location, row.host))
+        return row if made is None else replace(row, location=made)
+
+    tables = {table: tuple(map(moved, getattr(site, table))) for table in IN_LOCATIONS}
+    return replace(site, locations=tuple(locations), **tables)
 
 
 def _placed(site: Site, table: str, lose: Lose) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
 
 OUT = [
     ('[[locations]]\npath = "/a"\nmethods = ["GET", "POST"]', "<Location /a>\n    AllowMethods GET POST"),
+    ('[[locations]]\npath = "//a"\nmethods = ["GET"]', "<Location /a>\n    AllowMethods GET"),
     ('[[locations]]\npath = "/a"\nmethods = ["*"]', "<Location /a>\n    AllowMethods reset"),
     ("[site]\ndocument_root = '/srv/www'\n[[locations]]\nfolder_regex = '^/srv/www/p'\nrequire = ['ip 10']",
      "<DirectoryMatch ^/srv/www/p>\n    Require ip 10"),
