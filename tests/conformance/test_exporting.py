@@ -158,6 +158,7 @@ REQUESTS = [
 KNOWN = {
     ("folders", 12): "httpd holds <Directory closed*> against a file of that name, or not, by its Options",
     ("guards-of-all-kinds", 7): "names that begin with a dot are looked at before access, not behind it: 404 for 403",
+    ("overrides-as-people-write-them", 21): "listings of httpd name .htaccess and its like, which are not served",
     ("refused-before-rules", 12): "a method that is none of the site's is refused as access is: 403 for 501",
     ("types-of-a-file", 3): "AddType writes types in lower case",
 }
