@@ -175,14 +175,9 @@ def filled(text: str, ports: Mapping[str, int], folder: Path) -> str:
     return re.sub(r"@(\w+)@", lambda found: str(ports.get(found[1], found[0])), text)
 
 
-@contextmanager
-def both(case: Case, ports: Mapping[str, int], losses: list[ReportLine] | None = None) -> Iterator[Both]:
-    """The ports of Apache and of ours, each by name; ``losses`` is told what the import could not take over, with its
-    line in the configuration of the case."""
-    folder = Path(tempfile.mkdtemp(prefix="importing-"))
-    folder.chmod(0o755)
-    (folder / "www").mkdir(mode=0o755)
-    for name, content in case.files.items():
+def put(folder: Path, files: Mapping[str, str], ports: Mapping[str, int]) -> None:
+    """Files of a case into a folder; a name with " -> " is a link."""
+    for name, content in files.items():
         file = folder / name.partition(" -> ")[0]
         for each in reversed([parent for parent in file.parents if not parent.exists()]):
             each.mkdir(mode=0o755)
@@ -191,6 +186,16 @@ def both(case: Case, ports: Mapping[str, int], losses: list[ReportLine] | None =
             continue
         file.write_text(filled(content, ports, folder))
         file.chmod(0o755)
+
+
+@contextmanager
+def both(case: Case, ports: Mapping[str, int], losses: list[ReportLine] | None = None) -> Iterator[Both]:
+    """The ports of Apache and of ours, each by name; ``losses`` is told what the import could not take over, with its
+    line in the configuration of the case."""
+    folder = Path(tempfile.mkdtemp(prefix="importing-"))
+    folder.chmod(0o755)
+    (folder / "www").mkdir(mode=0o755)
+    put(folder, case.files, ports)
     try:
         more = free_port()
 
