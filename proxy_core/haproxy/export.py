@@ -12,20 +12,22 @@ Pure but for maps and files of certificates, which are named and not read. The w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from proxy_core.config.editing.site_edits import Edit, Set, edited
 from proxy_core.config.model import Host, Limits, Listener, Site
+from proxy_core.config.reading.document import Document
 from proxy_core.errors import Address, Problem
 from proxy_core.haproxy import fields, sections, variables
 from proxy_core.haproxy.access import alternatives, networks
 from proxy_core.haproxy.forwards import Forwarding, backends, remarks
 from proxy_core.haproxy.gate import gate
-from proxy_core.haproxy.part import LEAVE, OPEN, Part, answer, lane
+from proxy_core.haproxy.part import LEAVE, OPEN, Part, answer, lane, plain_page
 from proxy_core.haproxy.rewriting import rewrites
 from proxy_core.haproxy.routes import routes
 from proxy_core.haproxy.spoken import not_done, unspoken
@@ -68,18 +70,19 @@ def lane_addresses(site: Site, at: str = LANE_AT) -> dict[str, str]:
     return {key: f"{shown}:{port + number}" for number, key in enumerate(site.listeners)}
 
 
-def lane_edits(site: Site, at: dict[str, str]) -> dict[Address, object]:
-    """What the lane's site file says in another way than the site's: by address."""
-    edits: dict[Address, object] = {("site", "trusted_proxies"): [*site.site.trusted_proxies, LANE_SOURCE]}
+def lane_text(document: Document, at: Mapping[str, str]) -> str:
+    """The site file of the lane: the site's, but that it listens elsewhere and believes HAProxy alone who asks."""
+    assert document.site is not None
+    edits: list[Edit] = [Set(("site", "trusted_proxies"), [*document.site.site.trusted_proxies, LANE_SOURCE])]
     for key, address in at.items():
-        edits[("listeners", key, "address")] = address
-        edits[("listeners", key, "proxy_protocol")] = True
-    return edits
+        edits += [Set(("listeners", key, "address"), address), Set(("listeners", key, "proxy_protocol"), True)]
+    return edited(document, edits).text
 
 
-def export_site(site: Site, folder: Path, beside: Path, at: str | None = LANE_AT) -> HaproxyExport:
+def export_site(site: Site, folder: Path, beside: Path, at: Mapping[str, str] | None) -> HaproxyExport:
     """Export a sound site, whose files are relative to ``folder``; what else is needed is to stand in ``beside``.
-    ``at`` is where the lane listens; None for no lane: what would go down it is refused with 501, and lost."""
+    ``at`` says where the lane listens, by listener; None for no lane: what would go down it is refused with 501, and
+    lost."""
     program = compile_rules(site, lambda table, row: RuleState((table, row)))
     told: dict[tuple[Address, str], None] = {}
     hand = lambda address, why: told.setdefault((address, why))  # noqa: E731
@@ -90,8 +93,7 @@ def export_site(site: Site, folder: Path, beside: Path, at: str | None = LANE_AT
         files[file] = text
         return str(file)
 
-    made = Part(program, program.server, site.site, (), _located(site), False, 0, page, hand)
-    addresses = lane_addresses(site, at or LANE_AT)
+    made = Part(program, program.server, site.site, (), _located(site), False, 0, page, hand, folder)
     forwards: list[Forwarding] = []
     lines, joints = list(_beginning(site)), dict[Path, tuple[Path, ...]]()
     for key, listener in site.listeners.items():
@@ -100,19 +102,19 @@ def export_site(site: Site, folder: Path, beside: Path, at: str | None = LANE_AT
             _certificates(key, listener, folder, beside, files, joints)
     lines += backends(forwards)
     if at is not None:
-        for key, address in addresses.items():
+        for key, address in at.items():
             lines += ["", *_lane_backend(key, address, site.listeners[key].tls is not None)]
-    refused = "http-request return status 501 content-type text/plain string lost if { var(txn.lane) -m found }"
+    refused = "http-request return status 501 hdr X-Lost 1 if { var(txn.lane) -m found }"
     text = "\n".join([*lines, ""]).replace("@beside@", str(beside))
     if at is None:
         text = text.replace(LEAVE, refused)
     losses = tuple(not_done(site))
-    laned = tuple(_problem(address, "goes down the lane" if at else "is lost", why) for address, why in told)
+    laned = tuple(_problem(address, "goes down the lane" if at is not None else "is lost", why) for address, why in told)
     near = tuple(_problem(*each) for each in dict.fromkeys((a, "is near, not the same", w) for a, w in remarks(forwards)))
     if at is None:
         spelled = _problem(("site",), "is lost in part", "what is not spelled or framed plainly is refused with 501")
         return HaproxyExport(text, files, joints, {}, (), near, (*losses, *laned, spelled))
-    return HaproxyExport(text, files, joints, addresses, laned, near, losses)
+    return HaproxyExport(text, files, joints, dict(at), laned, near, losses)
 
 
 def _problem(address: Address, what: str, why: str) -> Problem:
@@ -138,6 +140,8 @@ def _beginning(site: Site) -> Iterator[str]:
     yield f"    timeout client {_ms(max(limits.body_time, site.site.timeout))}"
     yield f"    timeout http-request {_ms(limits.head_time)}"
     yield f"    timeout http-keep-alive {_ms(limits.idle_time)}"
+    for status in (400, 408, 500, 502, 503, 504):
+        yield f"    http-error status {status} {plain_page(status)}"
 
 
 def _ms(seconds: float) -> str:
@@ -232,7 +236,7 @@ def _rules(
     yield from (f"http-request set-var(txn.lane) bool(true) if {each}" for each in networks(passing))
     yield from [LEAVE] * bool(passing)
     for each in networks((*site.site.deny, *(ban.network for ban in site.bans if not ban.until))):
-        yield f"http-request return status 403 content-type text/html string '<title>403 Forbidden</title>' if {each}"
+        yield f"http-request return status 403 {plain_page(403)} if {each}"
     for each in networks(site.site.trusted_proxies):
         yield f"http-request set-var(txn.trusted) bool(true) if {each}"
     yield "http-request set-var(txn.host) req.fhdr(host),lower"

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from proxy_core.config.model import Options
 from proxy_core.haproxy import fields
-from proxy_core.haproxy.part import LEAVE, Part, returned
+from proxy_core.haproxy.part import LEAVE, Part, page, plain_page, returned
 from proxy_core.haproxy.pools import checked, near, servers
 from proxy_core.haproxy.spoken import unspoken
 from proxy_core.haproxy.words import HandOver, Lines, equal, fixed, joined, name, quoted
@@ -77,9 +77,12 @@ class Forwarding(Struct, frozen=True):
         for status in (each for each in _SHOWN if self.route.hides(each)):
             action = f"http-response {returned(self.part, status, self._row)}"
             if status == 401:
-                kept = " hdr www-authenticate %[res.fhdr(www-authenticate)]"
-                yield action + kept, "{ status 401 } { res.fhdr(www-authenticate) -m found }"
+                yield "http-response set-var(txn.asks) res.fhdr(www-authenticate)", "{ status 401 }"
+                yield f"{action} hdr www-authenticate %[var(txn.asks)]", "{ status 401 } { var(txn.asks) -m found }"
             yield action, f"{{ status {status} }}"
+        for status in (502, 503, 504):
+            if (made := page(self.part, status, self._row)) != plain_page(status):
+                yield f"http-error status {status} {made}", ""
         settings = self.part.settings(self._row)
         rows = (settings.reverse if settings is not None else ()) + self.route.reverse
         cookies = (settings.cookies if settings is not None else ()) + self.route.cookies
@@ -219,6 +222,8 @@ def backends(forwards: Iterable[Forwarding]) -> Iterator[str]:
                 yield f"    {action}{joined(condition)}"
                 continue
             for each in ours:
+                if action.startswith("http-error"):
+                    continue
                 yield f"    {action}{joined(equal('var(txn.r)', each.id), condition)}"
         for line in servers(group[0].part.rules.site, pool, preserves):
             yield f"    {line}"

@@ -8,12 +8,13 @@ at any further and not changed, so rproxy decides it from the beginning. Pure.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from msgspec import Struct
 
 from proxy_core.config.model import Options
 from proxy_core.errors import Address
-from proxy_core.haproxy.words import Hand, HandOver, Lines, joined, quoted
+from proxy_core.haproxy.words import Hand, HandOver, Lines, fixed, joined, quoted
 from proxy_core.http.statuses import REASONS
 from proxy_core.rules.host_rules import HostRules
 from proxy_core.rules.program import Program
@@ -46,6 +47,8 @@ class Part(Struct, frozen=True):
     """The name of the file that holds a page: of an id of [[errors]], and the text or the name of the file."""
     hand: Hand
     """Is told what goes down the lane."""
+    folder: Path
+    """The folder that files of the site are relative to."""
     known: frozenset[str] = frozenset()
     """The variables that rows of [[env]] set and HAProxy knows for sure, by their names in lower case."""
 
@@ -79,13 +82,24 @@ def returned(part: Part, status: int, route: str = "") -> str:
     """The action that answers a status, of requests or of answers. Raises HandOver."""
     settings = part.settings(route)
     row = settings.page(status) if settings is not None else None
+    if row is not None and row.url is not None:
+        return f"return status 302 hdr location {quoted(fixed(row.url))}"
+    return f"return status {status} {page(part, status, route)}"
+
+
+def page(part: Part, status: int, route: str = "") -> str:
+    """The page for a status, as HAProxy names it. Raises HandOver for one that is another request, or a redirect."""
+    settings = part.settings(route)
+    row = settings.page(status) if settings is not None else None
     if row is None:
-        page = f"<!DOCTYPE html><title>{status} {REASONS.get(status, b'Error').decode()}</title>"
-        return f"return status {status} content-type text/html string {quoted(page)}"
-    if row.path is not None:
-        raise HandOver(f"the page for {status} is a request of its own (errors {row.id})")
-    if row.url is not None:
-        return f"return status 302 hdr location {quoted(row.url.replace('%', '%%'))}"
+        return plain_page(status)
     if row.text is not None:
-        return f"return status {status} content-type text/html file {quoted(part.page(row.id, row.text))}"
-    raise HandOver(f"the page for {status} is a file that is read anew when it changes (errors {row.id})")
+        return f"content-type text/html file {quoted(part.page(row.id, row.text))}"
+    if row.file is not None:
+        return f"content-type text/html file {quoted(str((part.folder / row.file).absolute()))}"
+    raise HandOver(f"the page for {status} is a request of its own (errors {row.id})")
+
+
+def plain_page(status: int) -> str:
+    text = f"<!DOCTYPE html><title>{status} {REASONS.get(status, b'Error').decode()}</title>"
+    return f"content-type text/html string {quoted(text)}"

@@ -1,0 +1,161 @@
+"""Whether another engine does with a site's requests what rproxy does: the proof of an export.
+
+The site is moved to free ports of loopback, before stubs (``moving``); rproxy serves it, the engine serves its export,
+with the lane's rproxy behind it where there is one. Both are asked the same raw requests (``questions``), and status,
+fields of the answer and what the member received are compared. Nothing of the site's own is touched: it is a copy in a
+temporary folder, and every process is ended before this returns.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from proxy_core.apache import export as to_apache
+from proxy_core.config.editing import spelling
+from proxy_core.config.model import Site
+from proxy_core.config.reading.document import Document, parse
+from proxy_core.control.conform.asking import alike, asked
+from proxy_core.control.conform.engines import CannotStart, apache, haproxy, rproxy
+from proxy_core.control.conform.moving import Data, Stubs, compared, in_maps, moved, stubs
+from proxy_core.control.conform.ports import free_port
+from proxy_core.control.conform.questions import Asking, questions
+from proxy_core.control.demo.scratch_site import scratch_copy
+from proxy_core.haproxy import export as to_haproxy
+
+EngineName = Literal["haproxy", "apache"]
+Ports = Mapping[str, int]
+LOST = ["501", "x-lost: 1"]
+"""What HAProxy answers where a lane would be needed and there is none."""
+
+
+class Difference(Struct, frozen=True):
+    """A request that the two answer differently."""
+
+    asking: Asking
+    """The request."""
+    ours: tuple[str, ...]
+    """What came of it at rproxy, in lines."""
+    theirs: tuple[str, ...]
+    """What came of it at the engine."""
+
+
+class Conformity(Struct, frozen=True):
+    """What came of asking."""
+
+    asked: int
+    """The requests that were asked."""
+    beyond: int
+    """The requests that there would be besides."""
+    lost: int
+    """The requests that the engine refused because there is no lane."""
+    differences: tuple[Difference, ...]
+    """The requests that were answered differently."""
+
+
+def conformity(
+    document: Document, engine: EngineName, program: str, lane: bool = True, swap: tuple[str, str] | None = None
+) -> Conformity:
+    """Ask rproxy and an engine. ``document`` is that of a sound site in a file. ``lane``: HAProxy has one. ``swap``:
+    two texts that change places in the engine's configuration, to see that it is found. Raises CannotStart."""
+    file = Path(document.file)
+    with ExitStack() as stack:
+        ours, theirs = (stack.enter_context(_copied(file)) for _ in range(2))
+        data = in_maps(document, file.parent)
+        stand_in = stack.enter_context(stubs(data, theirs.parent))
+        site = _written(ours, data, stand_in, ports := _ports(data))
+        stack.enter_context(rproxy(ours, list(ports.values()), ours.parent / "state"))
+        engine_ports = _ports(data)
+        engine_site = _written(theirs, data, stand_in, engine_ports)
+        start = _haproxy if engine == "haproxy" else _apache
+        start(stack, program, theirs, engine_site, engine_ports, lane, swap)
+        made, beyond = questions(site)
+        secure = {key for key, listener in site.listeners.items() if listener.tls is not None}
+
+        def both(asking: Asking) -> tuple[list[str], list[str]]:
+            name = asking.name if asking.listener in secure else ""
+            found = (asked(where[asking.listener], asking.request, name) for where in (ports, engine_ports))
+            first, second = (compared(alike(lines), stand_in, site) for lines in found)
+            return first, second
+
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(both, made))
+    lost = sum(second == LOST for _, second in answers)
+    differing = tuple(
+        Difference(asking, tuple(first), tuple(second))
+        for asking, (first, second) in zip(made, answers, strict=True)
+        if first != second and second != LOST
+    )
+    return Conformity(len(made), beyond, lost, differing)
+
+
+@contextmanager
+def _copied(file: Path) -> Iterator[Path]:
+    copy = scratch_copy(file)
+    try:
+        copy.parent.chmod(0o755)  # httpd gives up its rights before it reads what it serves
+        yield copy
+    finally:
+        shutil.rmtree(copy.parent)
+
+
+def _ports(data: Data) -> dict[str, int]:
+    return {name: free_port() for name in data.get("listeners", {})}
+
+
+def _written(copy: Path, data: Data, stand_in: Stubs, ports: Ports) -> Site:
+    text = spelling.document(moved(data, stand_in, Path(copy.parent), ports))
+    copy.write_text(text)
+    found = parse(text, str(copy))
+    if found.site is None:
+        raise CannotStart(f"the site cannot be moved to be asked: {'; '.join(map(str, found.problems))}")
+    return found.site
+
+
+def _haproxy(
+    stack: ExitStack, program: str, file: Path, site: Site, ports: Ports, lane: bool, swap: tuple[str, str] | None
+) -> None:
+    at = {name: f"127.0.0.1:{free_port()}" for name in ports}
+    made = to_haproxy.export_site(site, file.parent, file.parent, at if lane else None)
+    write_beside(made)
+    configuration = file.with_name("haproxy.cfg")
+    configuration.write_text(_swapped(made.text, swap))
+    if made.lane:
+        behind = file.with_name("lane.toml")
+        document = parse(file.read_text(), str(behind))
+        behind.write_text(to_haproxy.lane_text(document, made.lane))
+        places = [int(each.rpartition(":")[2]) for each in made.lane.values()]
+        stack.enter_context(rproxy(behind, places, file.parent / "state"))
+    stack.enter_context(haproxy(program, configuration, list(ports.values())))
+
+
+def write_beside(made: to_haproxy.HaproxyExport) -> None:
+    """Write the files that an export needs. Raises OSError."""
+    for file, content in made.files.items():
+        file.write_text(content)
+    for file, parts in made.joined.items():
+        file.touch(mode=0o600)
+        file.write_bytes(b"\n".join(part.read_bytes() for part in parts))
+
+
+def _apache(
+    stack: ExitStack, program: str, file: Path, site: Site, ports: Ports, lane: bool, swap: tuple[str, str] | None
+) -> None:
+    made = to_apache.export_site(site, file, file.parent)
+    configuration = file.with_name("httpd.conf")
+    for beside, content in {**made.files, configuration: _swapped(made.text, swap)}.items():
+        beside.write_text(content)
+    stack.enter_context(apache(program, configuration, list(ports.values())))
+
+
+def _swapped(text: str, swap: tuple[str, str] | None) -> str:
+    if swap is None:
+        return text
+    first, second = swap
+    return text.replace(first, "\0").replace(second, first).replace("\0", second)
