@@ -12,6 +12,7 @@ from proxy_core.config.model import Site
 from proxy_core.haproxy.words import AT_ONCE, HandOver
 from proxy_core.rules.access.networks import subnet
 
+
 def networks(texts: Iterable[str]) -> Iterator[str]:
     """Conditions of which one holds where the client is in one of the networks."""
     subnets = list(dict.fromkeys(str(subnet(each)) for each in texts))

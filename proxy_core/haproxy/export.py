@@ -1,7 +1,7 @@
 """A site as haproxy.cfg: ``rproxy export --to haproxy``.
 
-HAProxy decides itself what it can say exactly, of requests that are plain in every respect; all other requests it hands,
-as they came, to a headless rproxy behind it, the *lane*, which has the whole site and says who the client is by the
+HAProxy decides itself what it can say exactly, of requests that are plain in every respect. All others it hands, as
+they came, to a headless rproxy behind it, the *lane*, which has the whole site and is told who the client is by the
 PROXY protocol (version 2). At the first doubt a request goes down the lane: by its spelling, its host, its path, its
 route. So nothing has to be lost, and no guard is said twice in two languages for one request. A listener none of whose
 hosts HAProxy can say is passed through as it is, byte by byte.
@@ -25,9 +25,9 @@ from proxy_core.config.reading.document import Document
 from proxy_core.errors import Address, Problem
 from proxy_core.haproxy import fields, sections, variables
 from proxy_core.haproxy.access import alternatives, networks
-from proxy_core.haproxy.forwards import Forwarding, backends, remarks
+from proxy_core.haproxy.forwards import HaproxyForward, backends, remarks
 from proxy_core.haproxy.gate import gate
-from proxy_core.haproxy.part import LEAVE, OPEN, Part, answer, lane, plain_page
+from proxy_core.haproxy.part import LEAVE, OPEN, HostPart, answer, lane, plain_page
 from proxy_core.haproxy.rewriting import rewrites
 from proxy_core.haproxy.routes import routes
 from proxy_core.haproxy.spoken import not_done, unspoken
@@ -57,6 +57,8 @@ class HaproxyExport(Struct, frozen=True):
     """Where the lane listens, by the name of the listener; empty where nothing goes down it."""
     laned: tuple[Problem, ...]
     """What goes down the lane, with addresses in the site."""
+    whole: tuple[str, ...]
+    """The hosts that go down the lane as a whole, "" for the server."""
     near: tuple[Problem, ...]
     """What HAProxy does in another way that answers do not show."""
     losses: tuple[Problem, ...]
@@ -93,11 +95,12 @@ def export_site(site: Site, folder: Path, beside: Path, at: Mapping[str, str] | 
         files[file] = text
         return str(file)
 
-    made = Part(program, program.server, site.site, (), _located(site), False, 0, page, hand, folder)
-    forwards: list[Forwarding] = []
+    whole: dict[str, None] = {}
+    made = HostPart(program, program.server, site.site, (), _located(site), False, 0, page, hand, folder)
+    forwards: list[HaproxyForward] = []
     lines, joints = list(_beginning(site)), dict[Path, tuple[Path, ...]]()
     for key, listener in site.listeners.items():
-        lines += ["", *_frontend(site, key, listener, made, forwards)]
+        lines += ["", *_frontend(site, key, listener, made, forwards, whole)]
         if listener.tls is not None and lines[-1] != f"    default_backend lane.{name(key)}.tcp":
             _certificates(key, listener, folder, beside, files, joints)
     lines += backends(forwards)
@@ -109,12 +112,16 @@ def export_site(site: Site, folder: Path, beside: Path, at: Mapping[str, str] | 
     if at is None:
         text = text.replace(LEAVE, refused)
     losses = tuple(not_done(site))
-    laned = tuple(_problem(address, "goes down the lane" if at is not None else "is lost", why) for address, why in told)
-    near = tuple(_problem(*each) for each in dict.fromkeys((a, "is near, not the same", w) for a, w in remarks(forwards)))
+    laned = tuple(
+        _problem(address, "goes down the lane" if at is not None else "is lost", why) for address, why in told
+    )
+    near = tuple(
+        _problem(*each) for each in dict.fromkeys((a, "is near, not the same", w) for a, w in remarks(forwards))
+    )
     if at is None:
         spelled = _problem(("site",), "is lost in part", "what is not spelled or framed plainly is refused with 501")
-        return HaproxyExport(text, files, joints, {}, (), near, (*losses, *laned, spelled))
-    return HaproxyExport(text, files, joints, dict(at), laned, near, losses)
+        return HaproxyExport(text, files, joints, {}, (), tuple(whole), near, (*losses, *laned, spelled))
+    return HaproxyExport(text, files, joints, dict(at), laned, tuple(whole), near, losses)
 
 
 def _problem(address: Address, what: str, why: str) -> Problem:
@@ -148,8 +155,11 @@ def _ms(seconds: float) -> str:
     return f"{max(1, round(seconds * 1000))}ms"
 
 
-def _frontend(site: Site, key: str, listener: Listener, made: Part, forwards: list[Forwarding]) -> Iterator[str]:
-    """The lines of a listener: passed through where every host of it is the lane's."""
+def _frontend(
+    site: Site, key: str, listener: Listener, made: HostPart, forwards: list[HaproxyForward], handed: dict[str, None]
+) -> Iterator[str]:
+    """The lines of a listener: passed through where every host of it is the lane's. ``handed`` gets the hosts that are
+    the lane's as a whole."""
     limits = listener.limits.over(site.limits)
     parts = [
         replace(made, rules=rules, secure=listener.tls is not None, body=limits.body, required=required)
@@ -159,6 +169,7 @@ def _frontend(site: Site, key: str, listener: Listener, made: Part, forwards: li
     for address, why in whole or ():
         made.hand(address, why)
     reasons = [[*_beyond(part)] for part in parts] if whole is None else []
+    handed.update((part.rules.name, None) for at, part in enumerate(parts) if whole is not None or reasons[at])
     bind = f"    bind {quoted(_bound(listener.address))}"
     if whole is not None or all(reasons):
         for found in reasons:
@@ -199,7 +210,7 @@ def _beyond_all(site: Site, limits: Limits, listener: Listener) -> Iterator[tupl
         yield ("listeners",), "there is no certificate"
 
 
-def _beyond(part: Part) -> Iterator[tuple[Address, str]]:
+def _beyond(part: HostPart) -> Iterator[tuple[Address, str]]:
     """What sends all requests of a host down the lane."""
     rules, site = part.rules, part.rules.site
     where: Address = ("hosts", rules.name) if rules.name else ("site",)
@@ -221,8 +232,8 @@ def _beyond(part: Part) -> Iterator[tuple[Address, str]]:
 
 
 def _rules(
-    site: Site, limits: Limits, listener: Listener, parts: list[Part], reasons: list[list[tuple[Address, str]]],
-    forwards: list[Forwarding],
+    site: Site, limits: Limits, listener: Listener, parts: list[HostPart], reasons: list[list[tuple[Address, str]]],
+    forwards: list[HaproxyForward],
 ) -> Iterator[str]:  # fmt: skip
     """The rules of a listener that HAProxy has a part in."""
     if listener.proxy_protocol:
@@ -256,7 +267,7 @@ def _rules(
     yield "use_backend %[var(txn.be)] if { var(txn.be) -m found } !{ var(txn.lane) -m found }"
 
 
-def _named(parts: list[Part]) -> Iterator[str]:
+def _named(parts: list[HostPart]) -> Iterator[str]:
     """The lines that find the host which a request names; the first of all has what names none."""
     free = "!{ var(txn.vh) -m found }"
     subject = "var(txn.host),field(1,:)"
@@ -276,7 +287,7 @@ def _escaped(sign: str) -> str:
     return sign if sign.isalnum() else f"\\x{ord(sign):02x}"
 
 
-def _of_host(part: Part, forwards: list[Forwarding]) -> Iterator[str]:
+def _of_host(part: HostPart, forwards: list[HaproxyForward]) -> Iterator[str]:
     yield from sections.handed(part)
     yield from variables.variables(part)
     yield from rewrites(part, forwards)
@@ -306,7 +317,12 @@ def _lane_backend(key: str, address: str, secure: bool) -> Iterator[str]:
 
 
 def _certificates(
-    key: str, listener: Listener, folder: Path, beside: Path, files: dict[Path, str], joints: dict[Path, tuple[Path, ...]]
+    key: str,
+    listener: Listener,
+    folder: Path,
+    beside: Path,
+    files: dict[Path, str],
+    joints: dict[Path, tuple[Path, ...]],
 ) -> None:
     """The list of a listener's certificates, and each with its key in one file, as HAProxy wants it."""
     assert listener.tls is not None

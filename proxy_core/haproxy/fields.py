@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from proxy_core.config.model import HeaderRule
-from proxy_core.haproxy.part import Part
+from proxy_core.haproxy.part import HostPart
 from proxy_core.haproxy.words import HandOver, Lines, fixed, quoted
 from proxy_core.rules.decision import BoundRoute
 
@@ -23,17 +23,17 @@ _OURS = frozenset((
 """Fields that HAProxy or the other lines of a backend write too."""
 
 
-def of_requests(part: Part, route: BoundRoute) -> Lines:
+def of_requests(part: HostPart, route: BoundRoute) -> Lines:
     """The actions on requests that a route forwards. Raises HandOver."""
     return [f"http-request {_action(row)}" for row in _rows(part, "request", route)]
 
 
-def of_answers(part: Part, route: BoundRoute) -> Lines:
+def of_answers(part: HostPart, route: BoundRoute) -> Lines:
     """The actions on what members answer to a route. Raises HandOver."""
     return [f"http-response {_action(row)}" for row in _rows(part, "response", route)]
 
 
-def of_every_answer(part: Part) -> Lines:
+def of_every_answer(part: HostPart) -> Lines:
     """The actions on every answer of a host but the lane's (Header always). Raises HandOver."""
     rows = [row for row in _whole(part) if row.on == "always"]
     twice = {row.name.lower() for row in rows if [each.name.lower() for each in rows].count(row.name.lower()) > 1}
@@ -43,14 +43,14 @@ def of_every_answer(part: Part) -> Lines:
     return [f"http-after-response {_action(row).replace('set-header', 'add-header', 1)}" for row in rows]
 
 
-def refuse(part: Part) -> None:
+def refuse(part: HostPart) -> None:
     """Raises HandOver for rows of the server or the host that cannot be done and are not for some route alone."""
     for row in _whole(part):
         if not row.route:
             _action(row)
 
 
-def _whole(part: Part) -> Iterator[HeaderRule]:
+def _whole(part: HostPart) -> Iterator[HeaderRule]:
     """The rows that are for no location: those of locations have the lane's requests."""
     scopes = part.program.scopes
     for row, _ in scopes.headers if scopes is not None else ():
@@ -58,7 +58,7 @@ def _whole(part: Part) -> Iterator[HeaderRule]:
             yield row
 
 
-def _rows(part: Part, on: str, route: BoundRoute) -> list[HeaderRule]:
+def _rows(part: HostPart, on: str, route: BoundRoute) -> list[HeaderRule]:
     mine = route.id if route.rows == "routes" else ""
     rows = [row for row in _whole(part) if row.on == on and row.route in ("", mine)]
     return sorted(rows, key=lambda row: 2 if row.route else 1 if row.host else 0)

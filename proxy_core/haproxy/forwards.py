@@ -8,13 +8,14 @@ Pure.
 from __future__ import annotations
 
 import re
+from binascii import crc32
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
 from proxy_core.config.model import Options
 from proxy_core.haproxy import fields
-from proxy_core.haproxy.part import LEAVE, Part, page, plain_page, returned
+from proxy_core.haproxy.part import LEAVE, HostPart, page, plain_page, returned
 from proxy_core.haproxy.pools import checked, near, servers
 from proxy_core.haproxy.spoken import unspoken
 from proxy_core.haproxy.words import HandOver, Lines, equal, fixed, joined, name, quoted
@@ -29,10 +30,10 @@ _SHOWN = (*range(400, 418), *range(421, 430), 431, 451, *range(500, 512))
 """Statuses of errors that members are likely to answer."""
 
 
-class Forwarding(Struct, frozen=True):
+class HaproxyForward(Struct, frozen=True):
     """A row that forwards: of [[routes]], or a rule."""
 
-    part: Part
+    part: HostPart
     """The host, by one listener."""
     route: BoundRoute
     """The row as requests meet it."""
@@ -49,7 +50,9 @@ class Forwarding(Struct, frozen=True):
         assert self.route.pool is not None
         if "://" in self.route.pool:
             return f"to.{self.id}"
-        return f"pool.{name(self.route.pool)}{'.host' * self.route.preserve_host}"
+        pages = "".join(f" {action}" for action, _ in self._pages())
+        apart = f".{crc32(pages.encode()):08x}" if pages else ""  # a backend has one page for its own errors
+        return f"pool.{name(self.route.pool)}{'.host' * self.route.preserve_host}{apart}"
 
     def chosen(self, *conditions: str) -> Lines:
         """The lines of a frontend that send a request to it."""
@@ -80,9 +83,7 @@ class Forwarding(Struct, frozen=True):
                 yield "http-response set-var(txn.asks) res.fhdr(www-authenticate)", "{ status 401 }"
                 yield f"{action} hdr www-authenticate %[var(txn.asks)]", "{ status 401 } { var(txn.asks) -m found }"
             yield action, f"{{ status {status} }}"
-        for status in (502, 503, 504):
-            if (made := page(self.part, status, self._row)) != plain_page(status):
-                yield f"http-error status {status} {made}", ""
+        yield from self._pages()
         settings = self.part.settings(self._row)
         rows = (settings.reverse if settings is not None else ()) + self.route.reverse
         cookies = (settings.cookies if settings is not None else ()) + self.route.cookies
@@ -93,12 +94,18 @@ class Forwarding(Struct, frozen=True):
             yield f"http-response del-header {gone}", ""
         yield from ((action, "") for action in fields.of_answers(self.part, self.route))
 
+    def _pages(self) -> Iterator[Line]:
+        """The pages for what HAProxy itself finds wrong with members. Raises HandOver."""
+        for status in (502, 503, 504):
+            if (made := page(self.part, status, self._row)) != plain_page(status):
+                yield f"http-error status {status} {made}", ""
+
     @property
     def _row(self) -> str:
         return self.route.id if self.route.rows == "routes" else ""
 
 
-def usable(forward: Forwarding) -> None:
+def usable(forward: HaproxyForward) -> None:
     """Raises HandOver for a row whose requests HAProxy cannot take."""
     rules, route = forward.part.rules, forward.route
     assert route.pool is not None
@@ -114,7 +121,7 @@ def usable(forward: Forwarding) -> None:
             raise HandOver(f"locations {row.id} may hold for it")
 
 
-def harmless(part: Part, section: BoundSection) -> bool:
+def harmless(part: HostPart, section: BoundSection) -> bool:
     """Whether a section for targets says nothing but that everybody may ask, where nobody has said otherwise."""
     row = section.row
     said = {address[-1] for address, _ in unspoken(row, ())} - {"target", "target_regex"}
@@ -197,15 +204,15 @@ def _cookie(pattern: str, made: str) -> Line:
     return f"http-response replace-header Set-Cookie {quoted(pattern)} {quoted(made)}", ""
 
 
-def climbing(part: Part, *conditions: str) -> Lines:
+def climbing(part: HostPart, *conditions: str) -> Lines:
     """The lines that keep a path which a pattern made from leading elsewhere: it is refused, down the lane."""
     climbs = r"{ var(txn.to) -m reg '(?:^|/)\.{1,2}(?:/|$)' }"
     return [f"http-request set-var(txn.lane) bool(true){joined(part.when, *conditions, climbs)}", LEAVE]
 
 
-def backends(forwards: Iterable[Forwarding]) -> Iterator[str]:
+def backends(forwards: Iterable[HaproxyForward]) -> Iterator[str]:
     """The backends of rows that forward."""
-    groups: dict[str, list[Forwarding]] = {}
+    groups: dict[str, list[HaproxyForward]] = {}
     for each in forwards:
         group = groups.setdefault(each.backend, [])
         if each.id not in [known.id for known in group]:
@@ -222,14 +229,12 @@ def backends(forwards: Iterable[Forwarding]) -> Iterator[str]:
                 yield f"    {action}{joined(condition)}"
                 continue
             for each in ours:
-                if action.startswith("http-error"):
-                    continue
                 yield f"    {action}{joined(equal('var(txn.r)', each.id), condition)}"
-        for line in servers(group[0].part.rules.site, pool, preserves):
-            yield f"    {line}"
+        for said in servers(group[0].part.rules.site, pool, preserves):
+            yield f"    {said}"
 
 
-def remarks(forwards: Iterable[Forwarding]) -> Iterator[tuple[tuple[str, ...], str]]:
+def remarks(forwards: Iterable[HaproxyForward]) -> Iterator[tuple[tuple[str, ...], str]]:
     for each in forwards:
         if each.route.pool is not None:
             yield from near(each.part.rules.site, each.route.pool)

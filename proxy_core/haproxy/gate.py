@@ -2,9 +2,9 @@
 
 A request that is spelled in an unusual way is where two proxies differ, and where exceptions are walked round. So
 nothing of that kind is decided twice: HAProxy takes only targets that are their own normal form (``http.target.PLAIN``:
-no escape, no dot segment, no slash twice), fields with ordinary names, each of them once, a plain Host and a body of known length within
-its bound. Everything else goes down the lane as it came, and rproxy reads, refuses or spells it anew. Bounds of size
-are looked at here too, for HAProxy would refuse what is too long with other statuses. Pure.
+no escape, no dot segment, no slash twice), fields with ordinary names, each of them once, a plain Host and a body of
+known length. Everything else goes down the lane as it came, and rproxy reads, refuses or spells it anew. Bounds of
+size are looked at here too, for HAProxy would refuse what is too long with other statuses. Pure.
 """
 
 from __future__ import annotations

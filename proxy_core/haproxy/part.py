@@ -26,7 +26,7 @@ LEAVE = "http-request allow if { var(txn.lane) -m found }"
 """No rule behind this one is for what goes down the lane."""
 
 
-class Part(Struct, frozen=True):
+class HostPart(Struct, frozen=True):
     """A host as a listener reaches it."""
 
     program: Program
@@ -67,18 +67,18 @@ class Part(Struct, frozen=True):
         return None if scopes is None else scopes.find(self.rules.name, route)
 
 
-def lane(part: Part, address: Address, why: str, *conditions: str) -> Lines:
+def lane(part: HostPart, address: Address, why: str, *conditions: str) -> Lines:
     """The lines that send requests of a host down the lane."""
     part.hand(address, why)
     return [f"http-request set-var(txn.lane) bool(true){joined(part.when, *conditions)}", LEAVE]
 
 
-def answer(part: Part, status: int, *conditions: str, route: str = "") -> Lines:
+def answer(part: HostPart, status: int, *conditions: str, route: str = "") -> Lines:
     """The lines that answer a status, with the site's page for it. Raises HandOver."""
     return [f"http-request {returned(part, status, route)}{joined(part.when, *conditions)}"]
 
 
-def returned(part: Part, status: int, route: str = "") -> str:
+def returned(part: HostPart, status: int, route: str = "") -> str:
     """The action that answers a status, of requests or of answers. Raises HandOver."""
     settings = part.settings(route)
     row = settings.page(status) if settings is not None else None
@@ -87,7 +87,7 @@ def returned(part: Part, status: int, route: str = "") -> str:
     return f"return status {status} {page(part, status, route)}"
 
 
-def page(part: Part, status: int, route: str = "") -> str:
+def page(part: HostPart, status: int, route: str = "") -> str:
     """The page for a status, as HAProxy names it. Raises HandOver for one that is another request, or a redirect."""
     settings = part.settings(route)
     row = settings.page(status) if settings is not None else None

@@ -7,9 +7,10 @@ checks. Servers have the name that members are told in Host, for HAProxy knows n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from proxy_core.config.model import Balancer, HealthCheck, Member, Site
+from proxy_core.config.model import Balancer, HealthCheck, Member, Site, Sticky
 from proxy_core.errors import Address
 from proxy_core.haproxy.spoken import unspoken
 from proxy_core.haproxy.words import HandOver, Lines, name, quoted
@@ -57,7 +58,7 @@ def checked(site: Site, pool: str, preserves: bool) -> str:
     return paths.pop()
 
 
-def _refuse(address: Address, table: Balancer | Member | HealthCheck) -> None:
+def _refuse(address: Address, table: Balancer | Member | HealthCheck | Sticky) -> None:
     for where, _ in unspoken(table, address):
         raise HandOver(f"HAProxy has nothing that is the same as {'.'.join(where)}")
 
@@ -131,12 +132,10 @@ def _retries(group: Balancer) -> int:
 
 
 def _session(group: Balancer, route: str) -> str:
-    from re import escape
-
     assert group.sticky is not None
-    separator = escape(group.sticky.separator)
+    separator = re.escape(group.sticky.separator)
     start = f"^[^{separator}]*{separator}" if separator else "^"
-    return f"{{ req.cook({group.sticky.cookie}) -m reg {quoted(f'{start}{escape(route)}$')} }}"
+    return f"{{ req.cook({group.sticky.cookie}) -m reg {quoted(f'{start}{re.escape(route)}$')} }}"
 
 
 def _check(health: HealthCheck | None) -> Lines:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from proxy_core.haproxy.part import Part
+from proxy_core.haproxy.part import HostPart
 from proxy_core.haproxy.words import HandOver, fixed, name, quoted, regex
 from proxy_core.rules.rewriting.conditions import Condition
 from proxy_core.rules.text import pattern
@@ -29,7 +29,7 @@ SELF = "%[req.fhdr(host),lower]"
 """The client's name for this proxy, with its port where it is not the usual one."""
 
 
-def fetch(part: Part, variable: str) -> str:
+def fetch(part: HostPart, variable: str) -> str:
     """The fetch of ``%{variable}``. Raises HandOver."""
     kind, _, rest = variable.partition(":")
     folded = variable.upper()
@@ -46,7 +46,7 @@ def fetch(part: Part, variable: str) -> str:
     return _FETCHES[folded]
 
 
-def environment(part: Part, variable: str) -> str:
+def environment(part: HostPart, variable: str) -> str:
     """The fetch of a variable that rows of [[env]] set. Raises HandOver where HAProxy does not know it for sure."""
     if variable.lower() not in part.known:
         raise HandOver(f"the variable {variable}")
@@ -63,7 +63,7 @@ def found(subject: str, text: str, nocase: bool = False, negated: bool = False) 
     return f"{'!' * (not negated)}{{ {subject} -m reg {absent} }}"
 
 
-def condition(part: Part, row: Condition, text: str, nocase: bool) -> str:
+def condition(part: HostPart, row: Condition, text: str, nocase: bool) -> str:
     """A RewriteCond; ``text`` is its pattern as written. Raises HandOver."""
     variable = only_variable(row.subject)
     if row.or_next or variable is None or row.kind not in ("pattern", "text"):
@@ -84,7 +84,7 @@ def only_variable(template: Template) -> str | None:
     return None
 
 
-def tame(part: Part, variable: str) -> str:
+def tame(part: HostPart, variable: str) -> str:
     """The fetch of a variable that may stand in a URL as it is. Raises HandOver."""
     if variable.upper() not in _TAME:
         raise HandOver(f"%{{{variable}}} in a URL")
@@ -94,7 +94,7 @@ def tame(part: Part, variable: str) -> str:
 _SAFE = re.compile(r"[A-Za-z0-9_.~$+!*'(),;:@&=/-]*").fullmatch
 
 
-def url_text(part: Part, pieces: Sequence[Fixed | Filled], groups: dict[str, str]) -> str:
+def url_text(part: HostPart, pieces: Sequence[Fixed | Filled], groups: dict[str, str]) -> str:
     """A text that becomes part of a URL, as a format, not quoted yet. ``groups`` has the fetch of $1 and %1. Raises
     HandOver."""
     made = ""

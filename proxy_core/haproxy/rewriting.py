@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from proxy_core.haproxy.forwards import Forwarding, climbing, usable
-from proxy_core.haproxy.part import Part, answer, lane
+from proxy_core.haproxy.forwards import HaproxyForward, climbing, usable
+from proxy_core.haproxy.part import HostPart, answer, lane
 from proxy_core.haproxy.requests import SELF, condition, found, only_variable, tame, url_text
 from proxy_core.haproxy.words import HandOver, Lines, group, joined, name, quoted
 from proxy_core.rules.decision import Forward
@@ -23,7 +23,7 @@ _BEYOND = ("backrefs", "chain", "cookies", "env", "next", "passthrough", "qsappe
 _TARGET = re.compile(r"(http://[A-Za-z0-9.:\[\]-]+|balancer://[^/]+)(/.*|)", re.DOTALL).fullmatch
 
 
-def rewrites(part: Part, forwards: list[Forwarding]) -> Iterator[str]:
+def rewrites(part: HostPart, forwards: list[HaproxyForward]) -> Iterator[str]:
     """The lines of a host's rules; ``forwards`` gets what they forward to."""
     chained = False
     for rule in part.rules.rules:
@@ -41,12 +41,12 @@ def rewrites(part: Part, forwards: list[Forwarding]) -> Iterator[str]:
                 return
 
 
-def _found(part: Part, rule: BoundRewrite) -> str:
+def _found(part: HostPart, rule: BoundRewrite) -> str:
     """The condition that a rule's pattern is found. Raises HandOver."""
     return found("path", rule.row.pattern.removeprefix("!"), rule.flags.nocase, rule.negated)
 
 
-def _rule(part: Part, rule: BoundRewrite, forwards: list[Forwarding]) -> Iterator[str]:
+def _rule(part: HostPart, rule: BoundRewrite, forwards: list[HaproxyForward]) -> Iterator[str]:
     given = rule.flags
     said = next((each for each in _BEYOND if getattr(given, each)), None)
     if said is not None or rule.row.folder or rule.row.base:
@@ -72,7 +72,7 @@ def _rule(part: Part, rule: BoundRewrite, forwards: list[Forwarding]) -> Iterato
         raise HandOver("it makes another path")
 
 
-def _groups(part: Part, rule: BoundRewrite) -> dict[str, str]:
+def _groups(part: HostPart, rule: BoundRewrite) -> dict[str, str]:
     """The fetch of each group that a rule's substitution names: of its pattern, and of its last condition, where no
     sign of it needs an escape. Raises HandOver."""
     made = rule.substitution
@@ -88,7 +88,7 @@ def _groups(part: Part, rule: BoundRewrite) -> dict[str, str]:
     return found_in
 
 
-def _last(part: Part, rule: BoundRewrite) -> tuple[str, str, bool]:
+def _last(part: HostPart, rule: BoundRewrite) -> tuple[str, str, bool]:
     """Fetch, pattern and case of the condition that %1 is of. Raises HandOver."""
     at = max((at for at, each in enumerate(rule.conditions) if each.kind == "pattern" and not each.negated), default=-1)
     if at < 0:
@@ -101,7 +101,7 @@ def _last(part: Part, rule: BoundRewrite) -> tuple[str, str, bool]:
     return tame(part, variable), row.pattern, nocase
 
 
-def _set_groups(part: Part, rule: BoundRewrite, when: tuple[str, ...], names: dict[str, str]) -> Iterator[str]:
+def _set_groups(part: HostPart, rule: BoundRewrite, when: tuple[str, ...], names: dict[str, str]) -> Iterator[str]:
     for each, variable in names.items():
         number = int(each[1:])
         if each[0] == "$":
@@ -112,7 +112,7 @@ def _set_groups(part: Part, rule: BoundRewrite, when: tuple[str, ...], names: di
         yield f"http-request set-{variable} {source}{joined(part.when, *when)}"
 
 
-def _redirect(part: Part, rule: BoundRewrite, when: tuple[str, ...]) -> Iterator[str]:
+def _redirect(part: HostPart, rule: BoundRewrite, when: tuple[str, ...]) -> Iterator[str]:
     made = rule.substitution
     assert made is not None
     pieces, drops, query = list(made.parts), rule.drops, ""
@@ -132,7 +132,7 @@ def _redirect(part: Part, rule: BoundRewrite, when: tuple[str, ...]) -> Iterator
     yield from moved(part, rule.flags.status or 302, location + (f"?{query}" if query else ""), not drops, *when)
 
 
-def moved(part: Part, status: int, location: str, query: bool, *conditions: str) -> Lines:
+def moved(part: HostPart, status: int, location: str, query: bool, *conditions: str) -> Lines:
     """The lines of a redirect to a format; ``query`` says that the request's own goes along. Raises HandOver."""
     said = f"http-request return status {status} hdr location "
     whole = joined(part.when, *conditions)
@@ -144,7 +144,9 @@ def moved(part: Part, status: int, location: str, query: bool, *conditions: str)
     ]
 
 
-def _forwarded(part: Part, rule: BoundRewrite, when: tuple[str, ...], forwards: list[Forwarding]) -> Iterator[str]:
+def _forwarded(
+    part: HostPart, rule: BoundRewrite, when: tuple[str, ...], forwards: list[HaproxyForward]
+) -> Iterator[str]:
     made = rule.substitution
     assert made is not None
     first = made.parts[0] if made.parts else None
@@ -157,11 +159,10 @@ def _forwarded(part: Part, rule: BoundRewrite, when: tuple[str, ...], forwards: 
     leads = part.rules.targets.forward(rule, f"{target}/", None, False, None)
     if not isinstance(leads, Forward):
         raise HandOver("where it forwards to is nowhere")
-    forward = Forwarding(part, leads.route, ("http-request set-path %[var(txn.to)]",))
+    forward = HaproxyForward(part, leads.route, ("http-request set-path %[var(txn.to)]",))
     usable(forward)
     forwards.append(forward)
     yield from _set_groups(part, rule, when, groups)
     yield f"http-request set-var-fmt(txn.to) {quoted(path or '/')}{joined(part.when, *when)}"
     yield from climbing(part, *when)
     yield from forward.chosen(*when)
-

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 
 from proxy_core.config.model import Route
-from proxy_core.haproxy.forwards import Forwarding, climbing, usable
-from proxy_core.haproxy.part import OPEN, Part, answer, lane
+from proxy_core.haproxy.forwards import HaproxyForward, climbing, usable
+from proxy_core.haproxy.part import OPEN, HostPart, answer, lane
 from proxy_core.haproxy.requests import SELF, found
 from proxy_core.haproxy.rewriting import moved
 from proxy_core.haproxy.spoken import unspoken
@@ -23,7 +23,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_.~$+!*'(),;:@&=/-]*").fullmatch
 _GROUP = re.compile(r"\$([0-9])")
 
 
-def routes(part: Part, forwards: list[Forwarding]) -> Iterator[str]:
+def routes(part: HostPart, forwards: list[HaproxyForward]) -> Iterator[str]:
     """The lines of a host's routes; ``forwards`` gets those that forward."""
     rows = [each for table in part.rules.routes for each in zip(table.rows, table.bound, strict=True)]
     rows = [(row, route) for row, route in rows if row.enabled and not row.location]
@@ -69,7 +69,7 @@ def prefix(path: str) -> str:
 
 
 def _row(
-    part: Part, row: Route, route: BoundRoute, takes: str, answers_below: bool, forwards: list[Forwarding]
+    part: HostPart, row: Route, route: BoundRoute, takes: str, answers_below: bool, forwards: list[HaproxyForward]
 ) -> Iterator[str]:
     for where, why in unspoken(row, ("routes", row.id)):
         raise HandOver(f"{where[-1]}: {why}")
@@ -83,7 +83,7 @@ def _row(
         yield from _forward(part, route, takes, forwards)
 
 
-def _redirect(part: Part, row: Route, route: BoundRoute, takes: str) -> Iterator[str]:
+def _redirect(part: HostPart, row: Route, route: BoundRoute, takes: str) -> Iterator[str]:
     assert route.redirect is not None
     status, to = route.redirect.status, as_bytes_text(route.redirect.to)
     if not is_redirect(status):
@@ -104,7 +104,7 @@ def _redirect(part: Part, row: Route, route: BoundRoute, takes: str) -> Iterator
     yield from moved(part, status, start + location, "?" not in to, OPEN, takes)
 
 
-def _template(route: BoundRoute, text: str, takes: str, part: Part) -> tuple[list[str], str]:
+def _template(route: BoundRoute, text: str, takes: str, part: HostPart) -> tuple[list[str], str]:
     """The lines that find the groups which a text names, and the text as a format. Raises HandOver."""
     assert route.regex is not None
     if not _SAFE(text):
@@ -117,20 +117,20 @@ def _template(route: BoundRoute, text: str, takes: str, part: Part) -> tuple[lis
     return lines, _GROUP.sub(lambda number: f"%[var(txn.g{number[1]})]", text)
 
 
-def _forward(part: Part, route: BoundRoute, takes: str, forwards: list[Forwarding]) -> Iterator[str]:
+def _forward(part: HostPart, route: BoundRoute, takes: str, forwards: list[HaproxyForward]) -> Iterator[str]:
     if route.regex is not None:
         lines, made = _template(route, route.replacement, takes, part)
         made = made if lines else f"{made}%[path]"
         made = made if made.startswith("/") else f"/{made}" if not made.startswith("%[") else made
         if not lines and not route.replacement.startswith("/") and route.replacement:
             raise HandOver(f"the path {route.replacement}")
-        forward = Forwarding(part, route, ("http-request set-path %[var(txn.to)]",))
+        forward = HaproxyForward(part, route, ("http-request set-path %[var(txn.to)]",))
         usable(forward)
         yield from lines
         yield f"http-request set-var-fmt(txn.to) {quoted(made)}{joined(part.when, OPEN, takes)}"
         yield from climbing(part, OPEN, takes)
     else:
-        forward = Forwarding(part, route, _mapped(route))
+        forward = HaproxyForward(part, route, _mapped(route))
         usable(forward)
     forwards.append(forward)
     yield from forward.chosen(OPEN, takes)
@@ -144,5 +144,5 @@ def _mapped(route: BoundRoute) -> tuple[str, ...]:
     rest = f"%[path,bytes({len(before)})]"
     if not after and not before.endswith("/"):
         # What is left of the prefix itself is no path, and "/" stands for it.
-        return (f"http-request set-path '%[path,bytes({len(before)}),regsub(\"^$\",\"/\")]'",)
+        return (f'http-request set-path \'%[path,bytes({len(before)}),regsub("^$","/")]\'',)
     return (f"http-request set-path {quoted(fixed(after) + rest)}",)

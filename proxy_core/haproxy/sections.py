@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from proxy_core.haproxy.access import alternatives
-from proxy_core.haproxy.part import Part, answer, lane
+from proxy_core.haproxy.part import HostPart, answer, lane
 from proxy_core.haproxy.requests import found
 from proxy_core.haproxy.routes import prefix
 from proxy_core.haproxy.spoken import unspoken
@@ -19,7 +19,7 @@ from proxy_core.rules.locations import BoundSection
 from proxy_core.rules.routing.prefixes import collapsed
 
 
-def handed(part: Part) -> Iterator[str]:
+def handed(part: HostPart) -> Iterator[str]:
     """The lines that send down the lane what is below the sections that HAProxy cannot say."""
     for section in _of_paths(part):
         if why := _beyond(part, section):
@@ -30,7 +30,7 @@ def handed(part: Part) -> Iterator[str]:
                 yield from lane(part, address, f"{why}; where it holds is {odd}, so the whole host is")
 
 
-def admitted(part: Part) -> Iterator[str]:
+def admitted(part: HostPart) -> Iterator[str]:
     """The lines that refuse who may not ask, once it is known where a request goes."""
     spoken = [each for each in _of_paths(part) if not _beyond(part, each) and each.row.require]
     guards = [("", part.required)] if part.required else []
@@ -42,7 +42,7 @@ def admitted(part: Part) -> Iterator[str]:
         yield from _guarded(part, at, alternatives(part.rules.site, words))
 
 
-def _guarded(part: Part, at: str, ways: Sequence[str]) -> Iterator[str]:
+def _guarded(part: HostPart, at: str, ways: Sequence[str]) -> Iterator[str]:
     if ways == [""]:
         return
     for way in ways:
@@ -54,7 +54,7 @@ def _guarded(part: Part, at: str, ways: Sequence[str]) -> Iterator[str]:
         yield from lane(part, ("errors",), str(why), *refused)
 
 
-def _of_paths(part: Part) -> Iterator[BoundSection]:
+def _of_paths(part: HostPart) -> Iterator[BoundSection]:
     """The sections that may hold for what is forwarded, by its path or by an expression."""
     for section in part.rules.sections:
         row = section.row
@@ -62,7 +62,7 @@ def _of_paths(part: Part) -> Iterator[BoundSection]:
             yield section
 
 
-def _beyond(part: Part, section: BoundSection) -> str:
+def _beyond(part: HostPart, section: BoundSection) -> str:
     """Why HAProxy cannot say a section, "" where it can."""
     row = section.row
     for where, _ in unspoken(row, ("locations", row.id)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from proxy_core.config.model import EnvRule
-from proxy_core.haproxy.part import Part
+from proxy_core.haproxy.part import HostPart
 from proxy_core.haproxy.requests import fetch, only_variable
 from proxy_core.haproxy.words import HandOver, group, joined, name, quoted, regex
 from proxy_core.rules.env import Setter
@@ -22,28 +22,28 @@ CONVERTERS = {
 _SPECIAL = ("no-proxy", "force-proxy-request-1.0", "proxy-nokeepalive", "proxy-sendchunked", "proxy-sendcl")
 
 
-def spoken(part: Part) -> frozenset[str]:
+def spoken(part: HostPart) -> frozenset[str]:
     """The variables that HAProxy knows for sure, by their names in lower case."""
     return frozenset(key for key, lines in _by_name(part).items() if lines is not None)
 
 
-def variables(part: Part) -> Iterator[str]:
+def variables(part: HostPart) -> Iterator[str]:
     """The lines that set them."""
     for lines in _by_name(part).values():
         yield from lines or ()
 
 
-def decisive(part: Part) -> str:
+def decisive(part: HostPart) -> str:
     """The id of a row whose variable says how a request is served, "" for none."""
     return next((each.row.id for each in _rows(part) if each.row.name.lower() in _SPECIAL), "")
 
 
-def _rows(part: Part) -> tuple[Setter, ...]:
+def _rows(part: HostPart) -> tuple[Setter, ...]:
     inner = tuple(setter for section in part.rules.sections for setter in section.setters)
     return (*part.rules.env, *part.rules.late, *inner)
 
 
-def _by_name(part: Part) -> dict[str, list[str] | None]:
+def _by_name(part: HostPart) -> dict[str, list[str] | None]:
     """The lines for each variable; None where it is in doubt."""
     made: dict[str, list[str] | None] = {}
     for setter in _rows(part):
@@ -59,7 +59,7 @@ def _by_name(part: Part) -> dict[str, list[str] | None]:
     return made
 
 
-def _lines(part: Part, row: EnvRule) -> list[str]:
+def _lines(part: HostPart, row: EnvRule) -> list[str]:
     """A row. Raises HandOver."""
     variable = only_variable(template.compile(row.from_))
     beyond = row.expr or row.fields or row.late or row.location or row.unset or row.negate or row.value is not None

@@ -97,7 +97,13 @@ def alike(lines: list[str]) -> list[str]:
     at = next(lines_of_requests, len(rest))
     if at == len(rest) and status[:1] != "2":
         return [status.split(" ")[0], *_folded(rest[:-1])]  # a page of its own says what its author likes
-    return [status.split(" ")[0], *_folded(rest[:at]), *rest[at : at + 1], *_folded(rest[at + 1 : -1]), *rest[at + 1 :][-1:]]
+    return [
+        status.split(" ")[0],
+        *_folded(rest[:at]),
+        *rest[at : at + 1],
+        *_folded(rest[at + 1 : -1]),
+        *rest[at + 1 :][-1:],
+    ]
 
 
 def _folded(lines: list[str]) -> list[str]:

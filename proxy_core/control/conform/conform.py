@@ -35,7 +35,7 @@ LOST = ["501", "x-lost: 1"]
 """What HAProxy answers where a lane would be needed and there is none."""
 
 
-class Difference(Struct, frozen=True):
+class Disagreement(Struct, frozen=True):
     """A request that the two answer differently."""
 
     asking: Asking
@@ -55,7 +55,7 @@ class Conformity(Struct, frozen=True):
     """The requests that there would be besides."""
     lost: int
     """The requests that the engine refused because there is no lane."""
-    differences: tuple[Difference, ...]
+    differences: tuple[Disagreement, ...]
     """The requests that were answered differently."""
 
 
@@ -88,7 +88,7 @@ def conformity(
             answers = list(threads.map(both, made))
     lost = sum(second == LOST for _, second in answers)
     differing = tuple(
-        Difference(asking, tuple(first), tuple(second))
+        Disagreement(asking, tuple(first), tuple(second))
         for asking, (first, second) in zip(made, answers, strict=True)
         if first != second and second != LOST
     )

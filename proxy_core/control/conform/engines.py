@@ -37,10 +37,10 @@ def binary(engine: str, named: Path | None = None) -> str | None:
 def look_through(program: str, file: Path) -> None:
     """Have HAProxy read a configuration. Raises CannotStart."""
     found = subprocess.run([program, "-c", "-f", str(file)], capture_output=True, timeout=60)
-    if found.returncode < 0 or found.returncode > 128:
-        number = -found.returncode if found.returncode < 0 else found.returncode - 128
-        raise CannotStart(f"{program} -c ends by {signal.Signals(number).name} over the configuration: it is a fault of "
-                          "that program, and nothing of it can be trusted")  # fmt: skip
+    crashed = -found.returncode if found.returncode < 0 else found.returncode - 128
+    if crashed in {each.value for each in signal.Signals}:
+        by = signal.Signals(crashed).name
+        raise CannotStart(f"{program} -c ends by {by} over the configuration: a fault of that program's own")
     if found.returncode:
         raise CannotStart(f"{program} -c does not take the configuration:\n{_last(found.stderr)}")
 

@@ -6,8 +6,8 @@ sign that may stand in a path. What it does not read, or makes a text of that it
 
 from __future__ import annotations
 
-import re._constants as constants
-import re._parser as parser
+import re._constants as constants  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
 from typing import Any
 
 from proxy_core.rules.text import pattern
@@ -20,7 +20,7 @@ _MOST = 4000
 def example(text: str, nocase: bool = False) -> str | None:
     """A text in which the expression is found, None where none is known."""
     try:
-        made = _of(parser.parse(text), {})[:_MOST]
+        made: str = _of(parser.parse(text), {})[:_MOST]
         return made if pattern.compile(text, nocase).search(made) is not None else None
     except Exception:  # whatever two parsers do not agree on has no example
         return None
@@ -43,11 +43,11 @@ def _one(kind: Any, value: Any, groups: dict[int, str]) -> str:
         case constants.BRANCH:
             return _of(value[1][0], groups)
         case constants.SUBPATTERN:
-            groups[value[0]] = made = _of(value[3], groups)
-            return made
+            groups[value[0]] = _of(value[3], groups)
+            return groups[value[0]]
         case constants.MAX_REPEAT | constants.MIN_REPEAT | constants.POSSESSIVE_REPEAT:
             least, most, inner = value
-            return _of(inner, groups) * max(least, min(1, most))
+            return _of(inner, groups) * int(max(least, min(1, most)))
         case constants.GROUPREF:
             return groups.get(value, "")
         case constants.ATOMIC_GROUP:
@@ -57,17 +57,17 @@ def _one(kind: Any, value: Any, groups: dict[int, str]) -> str:
 
 def _in(sign: str, members: list[Any]) -> bool:
     held = any(_has(sign, kind, value) for kind, value in members)
-    return held is not (members[0][0] is constants.NEGATE)
+    return held is not bool(members[0][0] is constants.NEGATE)
 
 
 def _has(sign: str, kind: Any, value: Any) -> bool:
     match kind:
         case constants.LITERAL:
-            return ord(sign) == value
+            return bool(ord(sign) == value)
         case constants.RANGE:
             return bool(value[0] <= ord(sign) <= value[1])
         case constants.CATEGORY:
             tests = {constants.CATEGORY_DIGIT: sign.isdigit(), constants.CATEGORY_SPACE: sign.isspace(),
                      constants.CATEGORY_WORD: sign.isalnum() or sign == "_"}  # fmt: skip
-            return tests.get(value, False)
+            return bool(tests.get(value, False))
     return False

@@ -103,7 +103,7 @@ def in_maps(document: Document, folder: Path) -> Data:
 def moved(data: Data, stand_in: Stubs, folder: Path, ports: Mapping[str, int]) -> Data:
     """The data for listeners on these ports, by name, and with the stubs in it. Names of files that lead out of
     ``folder`` are made whole."""
-    made = {key: deepcopy(value) for key, value in data.items() if key not in _BESIDE}
+    made: Data = {key: deepcopy(value) for key, value in data.items() if key not in _BESIDE}
     for key in _OF_MEMBERS:
         if key == "rewrites":
             rows = made.get(key, [])
@@ -119,7 +119,8 @@ def moved(data: Data, stand_in: Stubs, folder: Path, ports: Mapping[str, int]) -
     for key, most in _HIGH.items():
         if made.get("limits", {}).get(key):
             made["limits"][key] = most
-    return _whole(made, folder)
+    whole: Data = _whole(made, folder)
+    return whole
 
 
 def _texts(data: object) -> Iterator[str]:
