@@ -65,14 +65,17 @@ async def bind(
     return bound
 
 
-def problem_of(name: str, listener: Listener, error: Exception) -> Problem:
-    """Why a listener could not be bound, and what to do."""
+def problem_of(name: str, listener: Listener, error: Exception, inherited: InheritedSockets | None = None) -> Problem:
+    """Why a listener could not be bound, and what to do. The sockets that were ``inherited`` may be in the way."""
     todo = "give it another address, or stop what uses this one"
     why = str(error)
     if isinstance(error, OSError):
         why = error.strerror or str(error)
         if error.errno == errno.EADDRINUSE:
             why = "another program, or another listener, has this address"
+            if held := inherited and inherited.with_port(endpoint(listener.address)[1]):
+                why = f'a socket that this process was started with has this port, for "{held[0]}"'
+                todo = f'listen on "{held[0]}", or give the socket the address {listener.address}'
         elif error.errno == errno.EACCES:
             why = "ports below 1024 need a privilege"
             todo = "give it a higher port, or the program CAP_NET_BIND_SERVICE"

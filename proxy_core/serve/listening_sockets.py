@@ -51,6 +51,12 @@ class InheritedSockets:
                 return found
         return None
 
+    def with_port(self, port: int) -> list[str]:
+        """The addresses of those that have this port, as a site file would name them."""
+        streams = [each.socket for each in self._left if each.socket.type == socket.SOCK_STREAM]
+        names = [each.getsockname() for each in streams if each.family != socket.AF_UNIX]
+        return [f"{_spelled(name[0])}:{port}" for name in names if name[1] == port]
+
     def close_rest(self) -> list[str]:
         """Close what nobody took; returns the addresses. Those that a manager holds stay for later."""
         rest = [each.socket for each in self._left if each.socket not in self._used]
@@ -78,6 +84,13 @@ async def listening_sockets(host: str, port: int, name: str, inherited: Inherite
             opened.close()
         raise
     return sockets
+
+
+def _spelled(host: str) -> str:
+    """A host in an address of the site file: nothing for all of them."""
+    if host in ("::", "0.0.0.0"):
+        return ""
+    return f"[{host}]" if ":" in host else host
 
 
 async def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:

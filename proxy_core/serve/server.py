@@ -119,7 +119,7 @@ class ProxyServer:
             except BadTls as bad:
                 problems.append(bad.problem(("listeners", name, "tls")))
             except (OSError, ValueError) as error:
-                problems.append(problem_of(name, listener, error))
+                problems.append(problem_of(name, listener, error, self.inherited))
         if problems:
             self.discard(prepared)
             raise ListenError(tuple(problems))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from proxy_core.config.model import Listener
+from proxy_core.serve.listeners import problem_of
 from proxy_core.serve.listening_sockets import Inherited, InheritedSockets, listening_sockets
 
 
@@ -42,6 +44,16 @@ async def test_another_address_gets_a_socket_of_its_own_and_the_unused_one_is_cl
     made.close()
     assert inherited.close_rest() == [f"127.0.0.1:{port}"]
     assert opened.fileno() == -1
+
+
+async def test_a_port_that_came_with_another_address_is_told_as_such(opened: socket.socket) -> None:
+    inherited = InheritedSockets([Inherited("rproxy.socket", opened)], held=True)
+    port = port_of(opened)
+    with pytest.raises(OSError, match="in use") as failed:
+        await listening_sockets("", port, "http", inherited)
+    problem = problem_of("http", Listener(address=f":{port}"), failed.value, inherited)
+    assert problem.what.endswith(f'has this port, for "127.0.0.1:{port}"')
+    assert problem.todo == f'listen on "127.0.0.1:{port}", or give the socket the address :{port}'
 
 
 async def test_a_datagram_socket_is_no_listener(opened: socket.socket) -> None:

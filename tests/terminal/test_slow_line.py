@@ -23,8 +23,8 @@ from tests.terminal.test_terminal import ATTACH
 FIGURES = 15.0
 """Seconds for which the figures of a page are watched."""
 UNCOVERED = "38;5;246;48;5;16mRestore"
-"""A key of page 7 in the colour that it has while nothing lies over the page: under a dialog it is dimmed, and a key that
-is pressed behind an Escape too early makes one key with it."""
+"""A key of page 7 in the colour that it has while nothing lies over the page: under a dialog it is dimmed. A key
+that is pressed behind an Escape too early makes one key with it."""
 AT_ONCE = (
     ("2", "following"), ("3", "Except a path"), ("4", "byrequests"), ("5", "No rule yet"), ("6", "No map yet"),
     ("7", "in force"), ("?", "Keys of this page"), ("\x1b", UNCOVERED), (":", "Search for commands"),

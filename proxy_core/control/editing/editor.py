@@ -170,7 +170,7 @@ class Editor:
             plan, problems = await self._checked(command)
         except Unusable as unusable:
             return Preview(diff="", problems=(unusable.problem,))
-        return Preview(diff=self._difference(self.document.text, plan), problems=problems)
+        return Preview(diff=_difference(self.file.name, self.document.text, plan), problems=problems)
 
     async def outcome(self, command: Command) -> Plan:
         """What ``command`` comes to, for whoever wants to try it out. Raises ValueError for what would be refused."""
@@ -181,12 +181,6 @@ class Editor:
         if wrong := errors(problems):
             raise ValueError(str(wrong[0]))
         return plan
-
-    def _difference(self, before: str, plan: Plan) -> str:
-        """The diff of the site file, and of each map file after it."""
-        texts = [(before, plan.document.text, self.file.name)]
-        texts += [(map_files.for_people(f.old), map_files.for_people(f.new), f.path.name) for f in plan.files]
-        return "".join(difference(*text) for text in texts)
 
     async def submit(self, command: Command, author: str, on: int = 0) -> Result:
         """Apply ``command``. It is in force when this returns Applied; it is on disk a moment later. ``on`` is the
@@ -342,7 +336,7 @@ class Editor:
             author=author,
             sentence=plan.sentence,
             text=plan.document.text,
-            diff=self._difference(before.text, plan),
+            diff=_difference(self.file.name, before.text, plan),
             kind=plan.kind,
             map_edits=plan.map_edits,
         )
@@ -365,3 +359,10 @@ class Editor:
             return replace(plan, files=map_files.rewritten(plan.map_edits)), problems
 
         return await asyncio.to_thread(work) if len(self.document.text) > LONG else work()
+
+
+def _difference(name: str, before: str, plan: Plan) -> str:
+    """The diff of the site file of that name, and of each map file after it."""
+    texts = [(before, plan.document.text, name)]
+    texts += [(map_files.for_people(f.old), map_files.for_people(f.new), f.path.name) for f in plan.files]
+    return "".join(difference(*text) for text in texts)

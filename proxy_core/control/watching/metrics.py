@@ -75,7 +75,7 @@ class MetricsText:
         try:
             return await serve_pages(settings.address, self._pages, lambda: self._names, self.inherited)
         except (OSError, ValueError) as error:
-            problem = problem_of("metrics", Listener(address=settings.address), error)
+            problem = problem_of("metrics", Listener(address=settings.address), error, self.inherited)
             raise ListenError((replace(problem, address=("metrics", "address")),)) from error
 
     async def discard(self, page: AuxiliaryListener | None) -> None:
