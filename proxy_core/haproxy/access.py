@@ -46,6 +46,8 @@ def _every(text: str) -> str:
     """A condition as one of several that all hold. Raises HandOver."""
     negated = text.strip().lower().startswith("not ")
     found = _condition(text.strip()[4:] if negated else text)
+    if found == [""] and not negated:
+        return ""
     if len(found) != 1 or not found[0] or (negated and not found[0].startswith("{")):
         raise HandOver(f"require {text}")
     return ("!" if negated else "") + found[0]

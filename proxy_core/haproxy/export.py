@@ -37,6 +37,7 @@ from proxy_core.rules.compile import compile_rules
 from proxy_core.rules.hosts import is_wild, names
 from proxy_core.rules.program import Program
 from proxy_core.rules.rule_state import RuleState
+from proxy_core.runtime.maps import text_file
 
 LANE_SOURCE = "127.0.0.9"
 """The address that HAProxy has towards the lane, and that may say there who clients are."""
@@ -95,8 +96,21 @@ def export_site(site: Site, folder: Path, beside: Path, at: Mapping[str, str] | 
         files[file] = text
         return str(file)
 
+    def table(key: str) -> tuple[str, dict[str, str]]:
+        row, file = site.maps[key], beside / f"{name(key)}.map"
+        if row.type != "txt":
+            raise HandOver(f"a map of the kind {row.type}")
+        entries = dict(row.entries)
+        if row.file:
+            try:
+                entries = text_file.table((folder / row.file).read_text("utf-8"))
+            except (OSError, ValueError):
+                raise HandOver(f"the map {key} cannot be read") from None
+        files[file] = "".join(f"{each} {value}\n" for each, value in entries.items())
+        return str(file), entries
+
     whole: dict[str, None] = {}
-    made = HostPart(program, program.server, site.site, (), _located(site), False, 0, page, hand, folder)
+    made = HostPart(program, program.server, site.site, (), _located(site), False, 0, page, hand, folder, table)
     forwards: list[HaproxyForward] = []
     lines, joints = list(_beginning(site)), dict[Path, tuple[Path, ...]]()
     for key, listener in site.listeners.items():
@@ -104,13 +118,11 @@ def export_site(site: Site, folder: Path, beside: Path, at: Mapping[str, str] | 
         if listener.tls is not None and lines[-1] != f"    default_backend lane.{name(key)}.tcp":
             _certificates(key, listener, folder, beside, files, joints)
     lines += backends(forwards)
-    if at is not None:
-        for key, address in at.items():
-            lines += ["", *_lane_backend(key, address, site.listeners[key].tls is not None)]
-    refused = "http-request return status 501 hdr X-Lost 1 if { var(txn.lane) -m found }"
+    for key, listener in site.listeners.items():
+        lines += ["", *_lane_backend(key, None if at is None else at[key], listener.tls is not None)]
     text = "\n".join([*lines, ""]).replace("@beside@", str(beside))
     if at is None:
-        text = text.replace(LEAVE, refused)
+        text = text.replace(LEAVE, f"{_REFUSED} if {{ var(txn.lane) -m found }}").replace("    mode tcp\n", "")
     losses = tuple(not_done(site))
     laned = tuple(
         _problem(address, "goes down the lane" if at is not None else "is lost", why) for address, why in told
@@ -165,6 +177,7 @@ def _frontend(
         replace(made, rules=rules, secure=listener.tls is not None, body=limits.body, required=required)
         for rules, required in _reached(site, made.program, key)
     ]
+    parts = [replace(part, known=variables.spoken(part)) for part in parts]
     whole = [*_beyond_all(site, limits, listener)] or None
     for address, why in whole or ():
         made.hand(address, why)
@@ -225,8 +238,8 @@ def _beyond(part: HostPart) -> Iterator[tuple[Address, str]]:
         yield ("env", row), "its variable says how members are asked"
     try:
         alternatives(site, part.required)
-        fields.refuse(part)
-        fields.of_every_answer(part)
+        list(fields.doubtful(part))
+        list(fields.of_every_answer(part))
     except HandOver as why:
         yield where, str(why)
 
@@ -260,7 +273,7 @@ def _rules(
                 part.hand(address, why)
             yield from lane(part, *found[0])
             continue
-        yield from _of_host(replace(part, known=variables.spoken(part)), forwards)
+        yield from _of_host(part, forwards)
     if secure and listener.tls is not None and listener.tls.hsts:
         yield (f"http-after-response set-header Strict-Transport-Security max-age={listener.tls.hsts} "
                "if !{ var(txn.lane) -m found }")  # fmt: skip
@@ -290,6 +303,8 @@ def _escaped(sign: str) -> str:
 def _of_host(part: HostPart, forwards: list[HaproxyForward]) -> Iterator[str]:
     yield from sections.handed(part)
     yield from variables.variables(part)
+    for row, condition in fields.doubtful(part):
+        yield from lane(part, ("headers", row.id), "its value has no equal", condition)
     yield from rewrites(part, forwards)
     yield from routes(part, forwards)
     nobody = partial(joined, part.when)
@@ -304,11 +319,18 @@ def _of_host(part: HostPart, forwards: list[HaproxyForward]) -> Iterator[str]:
         yield from answer(part, 404, unknown)
     except HandOver as why:
         yield from lane(part, ("errors",), str(why), unknown)
-    for action in fields.of_every_answer(part):
-        yield f"{action}{joined(part.when, '!{ var(txn.lane) -m found }')}"
+    for action, condition in fields.of_every_answer(part):
+        yield f"{action}{joined(part.when, condition, '!{ var(txn.lane) -m found }')}"
 
 
-def _lane_backend(key: str, address: str, secure: bool) -> Iterator[str]:
+_REFUSED = "http-request return status 501 hdr X-Lost 1"
+"""What becomes of a request that would go down the lane where there is none."""
+
+
+def _lane_backend(key: str, address: str | None, secure: bool) -> Iterator[str]:
+    if address is None:
+        yield from (f"backend lane.{name(key)}", f"    {_REFUSED}", f"backend lane.{name(key)}.tcp", f"    {_REFUSED}")
+        return
     tls = " ssl verify none sni ssl_fc_sni" if secure else ""
     yield f"backend lane.{name(key)}"
     yield from (f"    source {LANE_SOURCE}", "    retries 0", f"    server lane {address} send-proxy-v2{tls}")

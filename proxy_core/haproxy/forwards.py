@@ -18,14 +18,12 @@ from proxy_core.haproxy import fields
 from proxy_core.haproxy.part import LEAVE, HostPart, page, plain_page, returned
 from proxy_core.haproxy.pools import checked, near, servers
 from proxy_core.haproxy.spoken import unspoken
-from proxy_core.haproxy.words import HandOver, Lines, equal, fixed, joined, name, quoted
+from proxy_core.haproxy.words import HandOver, Line, Lines, equal, fixed, joined, name, quoted
 from proxy_core.http.syntax import host_port
 from proxy_core.http.target import as_bytes_text
 from proxy_core.rules.decision import BoundRoute, CookieRow, ReverseRow
 from proxy_core.rules.locations import BoundSection
 
-Line = tuple[str, str]
-"""An action, and the condition that it has, "" for none."""
 _SHOWN = (*range(400, 418), *range(421, 430), 431, 451, *range(500, 512))
 """Statuses of errors that members are likely to answer."""
 
@@ -39,10 +37,12 @@ class HaproxyForward(Struct, frozen=True):
     """The row as requests meet it."""
     path: tuple[str, ...]
     """The actions that make the member's path of the request's."""
+    label: str = ""
+    """What tells it from other targets of the same row."""
 
     @property
     def id(self) -> str:
-        return name(self.part.rules.name, self.route.rows, self.route.id)
+        return name(self.part.rules.name, self.route.rows, self.route.id) + self.label
 
     @property
     def backend(self) -> str:
@@ -69,21 +69,22 @@ class HaproxyForward(Struct, frozen=True):
         """What its backend does. Raises HandOver."""
         options = self.part.rules.site.site
         assert self.route.pool is not None
+        yield from forwarded(self.part.whole, options)
+        yield from fields.of_requests(self.part, self.route)
+        yield from _identified(self.part.whole)
+        yield f"http-request set-timeout server {round(self.route.timeout * 1000)}ms", ""
         for action in self.path:
             yield action, ""
         before = checked(self.part.rules.site, self.route.pool, self.route.preserve_host)
         if before:
             yield f"http-request set-path {quoted(fixed(before) + '%[path]')}", ""
-        yield f"http-request set-timeout server {round(self.route.timeout * 1000)}ms", ""
-        yield from forwarded(self.part.whole, options)
-        yield from ((action, "") for action in fields.of_requests(self.part, self.route))
+        yield from self._pages()
         for status in (each for each in _SHOWN if self.route.hides(each)):
             action = f"http-response {returned(self.part, status, self._row)}"
             if status == 401:
                 yield "http-response set-var(txn.asks) res.fhdr(www-authenticate)", "{ status 401 }"
                 yield f"{action} hdr www-authenticate %[var(txn.asks)]", "{ status 401 } { var(txn.asks) -m found }"
             yield action, f"{{ status {status} }}"
-        yield from self._pages()
         settings = self.part.settings(self._row)
         rows = (settings.reverse if settings is not None else ()) + self.route.reverse
         cookies = (settings.cookies if settings is not None else ()) + self.route.cookies
@@ -92,7 +93,10 @@ class HaproxyForward(Struct, frozen=True):
         yield from _mapped_cookies(cookies)
         for gone in ("keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer"):
             yield f"http-response del-header {gone}", ""
-        yield from ((action, "") for action in fields.of_answers(self.part, self.route))
+        if options.default_charset:
+            pattern, made = r"(?i)^(text/(?:plain|html)(?!.*charset=).*)$", rf"\1; charset={options.default_charset}"
+            yield f"http-response replace-header Content-Type {quoted(pattern)} {quoted(fixed(made))}", ""
+        yield from fields.of_answers(self.part, self.route)
 
     def _pages(self) -> Iterator[Line]:
         """The pages for what HAProxy itself finds wrong with members. Raises HandOver."""
@@ -127,6 +131,14 @@ def harmless(part: HostPart, section: BoundSection) -> bool:
     said = {address[-1] for address, _ in unspoken(row, ())} - {"target", "target_regex"}
     within = section.rules or section.setters or section.redirects or row.id in part.located
     return not (said or within or part.required) and row.require in ((), ("all granted",))
+
+
+def _identified(whole: Options) -> Iterator[Line]:
+    """The field in which a request is given an id. Raises HandOver."""
+    if whole.request_id and whole.trusted_proxies:
+        raise HandOver("an id from a trusted proxy is kept if it is one")
+    if whole.request_id:
+        yield f"http-request set-header {whole.request_id} %[uuid()]", ""
 
 
 def forwarded(whole: Options, options: Options) -> Iterator[Line]:
@@ -221,17 +233,24 @@ def backends(forwards: Iterable[HaproxyForward]) -> Iterator[str]:
         pool, preserves = group[0].route.pool, group[0].route.preserve_host
         assert pool is not None
         yield f"\nbackend {key}"
-        every = [list(each.lines()) for each in group]
-        for line in dict.fromkeys(line for lines in every for line in lines):
-            ours = [each for each, lines in zip(group, every, strict=True) if line in lines]
-            action, condition = line
-            if len(ours) == len(group):
-                yield f"    {action}{joined(condition)}"
-                continue
-            for each in ours:
-                yield f"    {action}{joined(equal('var(txn.r)', each.id), condition)}"
+        for start in ("http-request", "http-"):
+            yield from _shared(group, start)
         for said in servers(group[0].part.rules.site, pool, preserves):
             yield f"    {said}"
+
+
+def _shared(group: list[HaproxyForward], start: str) -> Iterator[str]:
+    """The lines of one phase: what all rows begin with in common, then those of each, which are for it alone."""
+    every = [[line for line in each.lines() if line[0].startswith(start) and
+              (start == "http-request" or not line[0].startswith("http-request"))] for each in group]  # fmt: skip
+    common = 0
+    while all(len(lines) > common and lines[common] == every[0][common] for lines in every):
+        common += 1
+    for action, condition in every[0][:common]:
+        yield f"    {action}{joined(condition)}"
+    for each, lines in zip(group, every, strict=True):
+        for action, condition in lines[common:]:
+            yield f"    {action}{joined(equal('var(txn.r)', each.id), condition)}"
 
 
 def remarks(forwards: Iterable[HaproxyForward]) -> Iterator[tuple[tuple[str, ...], str]]:

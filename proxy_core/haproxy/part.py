@@ -49,6 +49,8 @@ class HostPart(Struct, frozen=True):
     """Is told what goes down the lane."""
     folder: Path
     """The folder that files of the site are relative to."""
+    table: Callable[[str], tuple[str, dict[str, str]]]
+    """The file that HAProxy reads for a text map, and its entries. Raises HandOver for maps of other kinds."""
     known: frozenset[str] = frozenset()
     """The variables that rows of [[env]] set and HAProxy knows for sure, by their names in lower case."""
 

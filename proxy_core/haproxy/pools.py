@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from proxy_core.config.model import Balancer, HealthCheck, Member, Site, Sticky
 from proxy_core.errors import Address
 from proxy_core.haproxy.spoken import unspoken
-from proxy_core.haproxy.words import HandOver, Lines, name, quoted
+from proxy_core.haproxy.words import HandOver, Lines, fixed, name, quoted
 from proxy_core.http.target import Origin, origin
 
 _METHODS = {"byrequests": "roundrobin", "bybusyness": "leastconn", "hash": "source"}
@@ -103,10 +103,7 @@ def servers(site: Site, pool: str, preserves: bool) -> Lines:
     unique = len({there.authority for _, there in found}) == len(found)
     labels = [_named(there) if unique and not preserves else name(key)
               for key, (_, there) in zip(group.members, found, strict=True)]  # fmt: skip
-    if group.sticky is not None and group.sticky.cookie:
-        for label, (member, _) in zip(labels, found, strict=True):
-            if member.route:
-                lines.append(f"use-server {label} if {_session(group, member.route)}")
+    lines += _sticky(group, labels)
     top = max([member.weight for member, _ in found] + [1.0])
     whole = top <= _HEAVIEST and all(member.weight == int(member.weight) for member, _ in found)
     scale = 1.0 if whole else _HEAVIEST / top
@@ -131,11 +128,25 @@ def _retries(group: Balancer) -> int:
     return others if group.maxattempts is None else min(group.maxattempts, others)
 
 
-def _session(group: Balancer, route: str) -> str:
-    assert group.sticky is not None
-    separator = re.escape(group.sticky.separator)
+def _sticky(group: Balancer, labels: list[str]) -> Iterator[str]:
+    """What keeps sessions with their members, and ties clients to one (``balance.sticky``)."""
+    sticky = group.sticky
+    if sticky is None or not sticky.cookie:
+        return
+    separator = re.escape(sticky.separator)
     start = f"^[^{separator}]*{separator}" if separator else "^"
-    return f"{{ req.cook({group.sticky.cookie}) -m reg {quoted(f'{start}{re.escape(route)}$')} }}"
+    flags = [f"Path={sticky.path}", f"SameSite={sticky.same_site}", *["Secure"] * sticky.secure]
+    flags += ["HttpOnly"] * sticky.http_only
+    yield f"http-request set-var(txn.session) req.cook({sticky.cookie})"
+    for label, (key, member) in zip(labels, group.members.items(), strict=True):
+        route = member.route or (key if sticky.issue else "")
+        if not route:
+            continue
+        here = f"{{ var(txn.session) -m reg {quoted(f'{start}{re.escape(route)}$')} }}"
+        yield f"use-server {label} if {here}"
+        if sticky.issue:
+            cookie = quoted(fixed("; ".join([f"{sticky.cookie}={sticky.separator}{route}", *flags])))
+            yield f"http-response add-header Set-Cookie {cookie} if {{ srv_name {label} }} !{here}"
 
 
 def _check(health: HealthCheck | None) -> Lines:

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 
 from proxy_core.haproxy.forwards import HaproxyForward, climbing, usable
-from proxy_core.haproxy.part import HostPart, answer, lane
+from proxy_core.haproxy.part import LEAVE, HostPart, answer, lane
 from proxy_core.haproxy.requests import SELF, condition, found, only_variable, tame, url_text
-from proxy_core.haproxy.words import HandOver, Lines, group, joined, name, quoted
+from proxy_core.haproxy.words import HandOver, Lines, argument, equal, group, joined, name, quoted
 from proxy_core.rules.decision import Forward
 from proxy_core.rules.rewriting.rewrite import BoundRewrite
-from proxy_core.rules.text.template import Filled, Fixed
+from proxy_core.rules.text.template import Filled, Fixed, Template
 
 _UNDECIDED = "!{ var(txn.be) -m found } !{ var(txn.ended) -m found }"
 _BEYOND = ("backrefs", "chain", "cookies", "env", "next", "passthrough", "qsappend", "qsdiscard", "qslast",
@@ -32,7 +32,10 @@ def rewrites(part: HostPart, forwards: list[HaproxyForward]) -> Iterator[str]:
             continue  # it is tried only where the first of its chain was found, which is the lane's
         address = ("rewrites", rule.id)
         try:
-            yield from _rule(part, rule, forwards)
+            led = list[HaproxyForward]()
+            lines = list(_rule(part, rule, led))
+            forwards += led
+            yield from lines
         except HandOver as why:
             try:
                 yield from lane(part, address, str(why), _UNDECIDED, _found(part, rule))
@@ -72,10 +75,10 @@ def _rule(part: HostPart, rule: BoundRewrite, forwards: list[HaproxyForward]) ->
         raise HandOver("it makes another path")
 
 
-def _groups(part: HostPart, rule: BoundRewrite) -> dict[str, str]:
+def _groups(part: HostPart, rule: BoundRewrite, text: Template | None = None) -> dict[str, str]:
     """The fetch of each group that a rule's substitution names: of its pattern, and of its last condition, where no
     sign of it needs an escape. Raises HandOver."""
-    made = rule.substitution
+    made = text or rule.substitution
     named = {piece.name for piece in made.parts if isinstance(piece, Filled)} if made is not None else set()
     found_in: dict[str, str] = {}
     for each in sorted(named):
@@ -150,19 +153,66 @@ def _forwarded(
     made = rule.substitution
     assert made is not None
     first = made.parts[0] if made.parts else None
+    if isinstance(first, Fixed) and first.text == "http://" and len(made.parts) > 1:
+        yield from _by_map(part, rule, when, forwards)
+        return
     found_in = _TARGET(first.text) if isinstance(first, Fixed) else None
     if found_in is None or (len(made.parts) > 1 and not found_in[2]) or rule.drops:
         raise HandOver("where it forwards to is the request's to say")
     target = found_in[1]
     groups = _groups(part, rule)
     path = url_text(part, [Fixed(found_in[2]), *made.parts[1:]], groups)
-    leads = part.rules.targets.forward(rule, f"{target}/", None, False, None)
-    if not isinstance(leads, Forward):
-        raise HandOver("where it forwards to is nowhere")
-    forward = HaproxyForward(part, leads.route, ("http-request set-path %[var(txn.to)]",))
-    usable(forward)
+    forward = _forward(part, rule, target)
     forwards.append(forward)
     yield from _set_groups(part, rule, when, groups)
     yield f"http-request set-var-fmt(txn.to) {quoted(path or '/')}{joined(part.when, *when)}"
     yield from climbing(part, *when)
     yield from forward.chosen(*when)
+
+
+def _forward(part: HostPart, rule: BoundRewrite, target: str, label: str = "") -> HaproxyForward:
+    """What a rule forwards to. Raises HandOver."""
+    leads = part.rules.targets.forward(rule, f"{target}/", None, False, None)
+    if not isinstance(leads, Forward):
+        raise HandOver("where it forwards to is nowhere")
+    made = HaproxyForward(part, leads.route, ("http-request set-path %[var(txn.to)]",), label)
+    usable(made)
+    return made
+
+
+_AUTHORITY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::\d+)?").fullmatch
+_MOST_TARGETS = 64
+
+
+def _by_map(part: HostPart, rule: BoundRewrite, when: tuple[str, ...], forwards: list[HaproxyForward]) -> Iterator[str]:
+    """A rule whose member is what a text map says. Raises HandOver."""
+    made = rule.substitution
+    assert made is not None
+    chosen, rest = made.parts[1], made.parts[2:]
+    if not isinstance(chosen, Filled) or chosen.looks_up is None or rule.drops:
+        raise HandOver("where it forwards to is the request's to say")
+    key, default = chosen.looks_up
+    if not rest or not isinstance(rest[0], Fixed) or not rest[0].text.startswith("/"):
+        raise HandOver("where it forwards to is the request's to say")
+    if default is not None and default.constant is None:
+        raise HandOver("the default of its map is the request's to say")
+    file, entries = part.table(chosen.name[2:-1])
+    fallback = default.constant or "" if default is not None else ""
+    targets = list(dict.fromkeys([*entries.values(), *([fallback] if fallback else [])]))
+    if len(targets) > _MOST_TARGETS or not all(map(_AUTHORITY, targets)):
+        raise HandOver("its map names more than members")
+    groups = _groups(part, rule) | _groups(part, rule, key)
+    path, asked = url_text(part, rest, groups), url_text(part, key.parts, groups)
+    made_of = [_forward(part, rule, f"http://{each}", f".{number}") for number, each in enumerate(targets)]
+    whole = joined(part.when, *when)
+    yield from _set_groups(part, rule, when, groups)
+    yield f"http-request set-var-fmt(txn.to) {quoted(path)}{whole}"
+    yield from climbing(part, *when)
+    yield f"http-request set-var-fmt(txn.key) {quoted(asked)}{whole}"
+    looked = f"var(txn.key),map_str({argument(file)}{',' + argument(fallback) if fallback else ''})"
+    yield f"http-request set-var(txn.member) {quoted(looked)}{whole}"
+    for each, forward in zip(targets, made_of, strict=True):
+        forwards.append(forward)
+        yield from forward.chosen(*when, equal("var(txn.member)", each))
+    yield f"http-request set-var(txn.lane) bool(true){joined(part.when, *when)}"
+    yield LEAVE

@@ -33,7 +33,10 @@ def routes(part: HostPart, forwards: list[HaproxyForward]) -> Iterator[str]:
             takes = taken(route)
             try:
                 answers_below = any(_answers(below) and _meet(row, below) for below, _ in rows[at:])
-                yield from _row(part, row, route, takes, answers_below, forwards)
+                led = list[HaproxyForward]()
+                lines = list(_row(part, row, route, takes, answers_below, led))
+                forwards += led
+                yield from lines
             except HandOver as why:
                 yield from lane(part, address, str(why), OPEN, takes)
         except HandOver as why:

@@ -20,7 +20,8 @@ _OF_FILES = ("document_root", "directory_index", "fallback_resource", "autoindex
 _OF_OPTIONS = (
     "server_name", "timeout", "connect_timeout", "address_ttl", "drain_timeout", "upgrade_timeout", "tunnel_timeout",
     "error_override", "override_codes", "reverse", "encoded_slashes", "merge_slashes", "preserve_host", "trace",
-    "add_forwarded", "forwarded", "secret_headers", "trusted_proxies", "deny", "require", "auth", *_OF_FILES,
+    "default_charset", "add_forwarded", "forwarded", "request_id", "secret_headers", "trusted_proxies", "deny",
+    "require", "auth", *_OF_FILES,
 )  # fmt: skip
 
 SPOKEN: dict[type[Struct], tuple[str, ...]] = {
@@ -46,7 +47,7 @@ SPOKEN: dict[type[Struct], tuple[str, ...]] = {
     Location: ("id", "host", "enabled", "path", "path_regex", "require"),
     Balancer: ("method", "key", "sticky", "maxattempts", "forcerecovery", "timeout", "queue", "slow_start",
                "drain_timeout", "health", "members"),
-    Sticky: ("cookie", "separator", "path", "secure", "http_only", "same_site"),
+    Sticky: ("cookie", "separator", "issue", "path", "secure", "http_only", "same_site"),
     HealthCheck: ("method", "uri", "interval", "timeout", "passes", "fails", "expect"),
     Member: ("url", "weight", "status", "role", "route", "retry", "ignore_errors", "max_connections"),
 }  # fmt: skip

@@ -5,6 +5,7 @@ A variable is spoken where every row that may set it is: one in doubt is in doub
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from proxy_core.config.model import EnvRule
@@ -62,7 +63,7 @@ def _by_name(part: HostPart) -> dict[str, list[str] | None]:
 def _lines(part: HostPart, row: EnvRule) -> list[str]:
     """A row. Raises HandOver."""
     variable = only_variable(template.compile(row.from_))
-    beyond = row.expr or row.fields or row.late or row.location or row.unset or row.negate or row.value is not None
+    beyond = row.expr or row.fields or row.late or row.location or row.unset or row.negate
     if beyond or variable is None or not {*row.transform} <= CONVERTERS.keys() or variable.upper().startswith("ENV:"):
         raise HandOver(f"env {row.id}")
     subject = fetch(part, variable)
@@ -70,11 +71,16 @@ def _lines(part: HostPart, row: EnvRule) -> list[str]:
         subject = "src,concat(,,)"  # a text, not the bytes of the address
     subject = ",".join([subject, *(CONVERTERS[each] for each in row.transform)])
     target = f"txn.e.{name(row.name.lower())}"
-    if not row.capture:
+    if not row.capture and row.value is None:
         return [f"http-request set-var({target}) {subject}{joined(part.when)}"]
     compiled = pattern.compile(row.capture, row.nocase)
-    if compiled.search("") is not None:
+    if not row.capture or compiled.search("") is not None:
         raise HandOver(f"env {row.id}")
     holds = f"{{ {subject} -m reg {quoted(regex(row.capture, row.nocase))} }}"
-    value = group(subject, row.capture, 1, row.nocase) if compiled.groups else "str(1)"
+    if row.value is not None:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", row.value):
+            raise HandOver(f"env {row.id}")
+        value = f"str({row.value})"
+    else:
+        value = group(subject, row.capture, 1, row.nocase) if compiled.groups else "str(1)"
     return [f"http-request set-var({target}) {value}{joined(part.when, holds)}"]

@@ -15,6 +15,8 @@ from proxy_core.errors import Address
 from proxy_core.http.target import as_bytes_text
 
 Lines = list[str]
+Line = tuple[str, str]
+"""An action, and the condition that it has, "" for none."""
 Hand = Callable[[Address, str], None]
 """Is told that the requests of a place go down the lane, and why."""
 
@@ -33,8 +35,8 @@ class HandOver(Exception):
 
 def quoted(text: str) -> str:
     """A text as one word of a line. Raises HandOver."""
-    if _CONTROL(text):
-        raise HandOver("a control character in a text")
+    if not text or _CONTROL(text):
+        raise HandOver("a text that is empty, or has a control character in it")
     if len(text) > LONGEST:
         raise HandOver(f"a text of more than {LONGEST} characters")
     return text if _PLAIN(text) else "'" + text.replace("'", "'\\''") + "'"
@@ -55,7 +57,7 @@ def name(*parts: str) -> str:
     return ".".join(_NO_NAME.sub(lambda sign: f".{ord(sign[0]):x}.", part) for part in parts)
 
 
-_UNREAD = re.compile(r"\\[1-9Qgk]|\(\?(?:#|'|[a-z-]*x|[R0-9&P+-])|\(\*")
+_UNREAD = re.compile(r"(?<!\\)(?:\\\\)*(?:\\[1-9Qgk]|\(\?(?:#|'|[a-z-]*x|[R0-9&P+-])|\(\*)")
 """Signs between which a character is no more the same as its number, and what names a group: conditions have none."""
 _SIGN = re.compile(r"\\(.)|([^A-Za-z0-9_./:=@(){}\[\]|^$*+?!<>,&~;-])", re.DOTALL)
 

@@ -81,7 +81,7 @@ def conformity(
         def both(asking: Asking) -> tuple[list[str], list[str]]:
             name = asking.name if asking.listener in secure else ""
             found = (asked(where[asking.listener], asking.request, name) for where in (ports, engine_ports))
-            first, second = (compared(alike(lines), stand_in, site) for lines in found)
+            first, second = (compared(alike(lines), stand_in, site, asking.line) for lines in found)
             return first, second
 
         with ThreadPoolExecutor(4) as threads:

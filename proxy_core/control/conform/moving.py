@@ -23,6 +23,8 @@ from proxy_core.control.conform.members import StubMember, StubSocket, answering
 from proxy_core.runtime.maps.text_file import table
 
 Data = dict[str, Any]
+NOBODY = "nobody"
+"""A route that no member has."""
 
 _BESIDE = ("metrics", "access_log", "access_logs", "recording", "control", "tests", "log", "console")
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
@@ -41,26 +43,26 @@ class Stubs(Struct, frozen=True):
     names: Mapping[str, str]
     """What stands for an authority or a socket, in the words of a URL's authority: "127.0.0.1:40001"."""
     labels: Mapping[str, str]
-    """What to call a stub when answers are compared, by its address: members of one balancer have one label."""
+    """What a stub calls itself, by its address: the balancer and a number, "shop/1"."""
 
 
 @contextmanager
 def stubs(data: Data, folder: Path) -> Iterator[Stubs]:
     """Stubs for every member that a site's data names, as long as this lasts. Their sockets stand in ``folder``."""
+    groups: dict[str, str] = {}
+    by_chance = any(each.get("type") == "rnd" for each in data.get("maps", {}).values())
+    for name, group in data.get("balancers", {}).items():
+        for member in group.get("members", {}).values():
+            url = str(member.get("url", ""))
+            if (found := _SOCKET.match(url) or _ORIGIN.match(url)) is not None:
+                groups[found[1]] = "any" if by_chance else name
     with ExitStack() as stack:
         names: dict[str, str] = {}
         labels: dict[str, str] = {}
-        groups = {}
-        for name, group in data.get("balancers", {}).items():
-            for member in group.get("members", {}).values():
-                url = str(member.get("url", ""))
-                found = _SOCKET.match(url) or _ORIGIN.match(url)
-                if found is not None:
-                    groups[found[1]] = f"member-of-{name}"
-        for authority in dict.fromkeys(_authorities(data)):
-            label = groups.get(authority, f"member-{len(names)}")
+        for number, authority in enumerate(dict.fromkeys(_authorities(data))):
+            label = f"{groups.get(authority, 'any' if by_chance else f'member-{number}')}/{number}"
             if authority.startswith("/"):
-                file = folder / f"{len(names)}.sock"
+                file = folder / f"{number}.sock"
                 stack.enter_context(answering(StubSocket(label, file)))
                 names[authority] = str(file)
                 continue
@@ -163,16 +165,22 @@ def _whole(data: Any, folder: Path) -> Any:
     return data
 
 
-def compared(lines: Sequence[str], stand_in: Stubs, site: Site) -> list[str]:
-    """Lines of an answer in which it does not count which member of a balancer was chosen, nor what a request was
-    called."""
+def compared(lines: Sequence[str], stand_in: Stubs, site: Site, asked: str) -> list[str]:
+    """Lines of an answer in which it does not count which member of a balancer was chosen, but for a request that is
+    of a session, nor what a request was called."""
     cookies = [group.sticky.cookie for group in site.balancers.values() if group.sticky is not None]
+    named = site.site.request_id.lower()
+    by_chance = any(each.type == "rnd" for each in site.maps.values())
+    exact = not by_chance and NOBODY not in asked and any(cookie and f"{cookie}=x" in asked for cookie in cookies)
     made = []
     for line in lines:
         for address, label in stand_in.labels.items():
-            line = line.replace(address, label)
-        for cookie in filter(None, cookies):
-            line = re.sub(rf"\Aset-cookie: {re.escape(cookie)}=[^;]*", f"set-cookie: {cookie}=*", line)
-        if not site.site.request_id or not line.startswith(f"{site.site.request_id.lower()}: "):
+            line = line.replace(address, label if exact else label.partition("/")[0])
+        line = re.sub(r"\b([tD])=\d+", r"\1=*", line)  # moments and spans of time
+        if not exact:
+            line = re.sub(r"\A(x-upstream: .*)/\d+\Z", r"\1", line)
+            for cookie in filter(None, cookies):
+                line = re.sub(rf"\Aset-cookie: {re.escape(cookie)}=[^;]*", f"set-cookie: {cookie}=*", line)
+        if not named or not line.startswith(f"{named}: "):
             made.append(line)
     return made

@@ -14,11 +14,12 @@ from msgspec import Struct
 from proxy_core.config.destination import destination
 from proxy_core.config.model import RewriteRule, Route, Site
 from proxy_core.control.conform.examples import example
+from proxy_core.control.conform.moving import NOBODY
 from proxy_core.http.target import origin
 from proxy_core.rules.hosts import is_wild
 from proxy_core.rules.rewriting.flags import FlagError, parse
 
-MOST = 6000
+MOST = 4000
 """Requests for one site."""
 
 
@@ -87,11 +88,17 @@ def questions(site: Site) -> tuple[list[Asking], int]:
     return [made[int(number * step)] for number in range(MOST)], len(made) - MOST
 
 
+_FEWER = 9
+"""One in so many is asked again by another name of a host, and at another listener."""
+
+
 def _all(site: Site) -> Iterator[Asking]:
+    known = set[str]()
     for listener in site.listeners:
         for name, host in _names(site, listener):
-            for line in _lines(site, host, name):
-                yield Asking(listener, name, line)
+            lines = list(_lines(site, host, name))
+            yield from (Asking(listener, name, line) for line in (lines[::_FEWER] if host in known else lines))
+            known.add(host)
 
 
 def _names(site: Site, listener: str) -> Iterator[tuple[str, str]]:
@@ -122,6 +129,23 @@ def _lines(site: Site, host: str, name: str) -> Iterator[str]:
     for rule in site.rewrites:
         if rule.enabled and rule.host in ("", host):
             yield from _of_rule(rule, name)
+    yield from _of_variables(site, host)
+
+
+def _of_variables(site: Site, host: str) -> Iterator[str]:
+    """A path of each route, with each field that some row of [[env]] or [[headers]] looks for."""
+    routes = [each for each in site.routes if each.enabled and each.host in ("", host) and each.path is not None]
+    said: list[str] = []
+    for row in site.env:
+        field, found = _FIELD(row.from_.upper()), example(row.capture or "x", row.nocase)
+        if field is not None and found is not None and re.fullmatch(r"[ -~]*", found):
+            said.append(f" | {_NAMES.get(field[1] or '', field[2])}: {found}")
+    for header in site.headers:
+        of_query = re.search(r"%\{QUERY_STRING\} =~ /(.*)/", header.expr)
+        if of_query is not None and (found := example(of_query[1].replace(r"\/", "/"))) is not None:
+            said.append("?" + re.sub(r"[^!-~]|\#", "", found))
+    for start in ((each.path or "").rstrip("/") for each in routes):
+        yield from (f"GET {start}/x{each}" for each in dict.fromkeys(said))
 
 
 def _path_of(prefix: str | None, regex: str | None) -> str | None:
@@ -152,6 +176,11 @@ def _answers(site: Site, row: Route, path: str) -> Iterator[str]:
     """What members may say that is mapped back, or hidden."""
     pool, inside = destination(row)
     start = path.rstrip("/") or ""
+    group = site.balancers.get(pool or "")
+    if group is not None and group.sticky is not None:
+        routes = [each.route or name for name, each in group.members.items() if each.status == "enabled"]
+        values = [f"x{group.sticky.separator or '.'}{each}" for each in (*routes, NOBODY)]
+        yield from (f"GET {start}/x | Cookie: a=b; {group.sticky.cookie or 'x'}={each}" for each in (*values, "odd"))
     urls = [pool] if pool and "://" in pool else [each.url for each in site.balancers[pool or ""].members.values()]
     inside = re.sub(r"[$\\].*", "", inside).rstrip("/")
     for url in urls[:2]:
