@@ -333,7 +333,13 @@ def _lane_backend(key: str, address: str | None, secure: bool) -> Iterator[str]:
         return
     tls = " ssl verify none sni ssl_fc_sni" if secure else ""
     yield f"backend lane.{name(key)}"
-    yield from (f"    source {LANE_SOURCE}", "    retries 0", f"    server lane {address} send-proxy-v2{tls}")
+    # A connection says who the client is, so it is of use to that client alone.
+    yield from (
+        f"    source {LANE_SOURCE}",
+        "    retries 0",
+        "    http-reuse never",
+        f"    server lane {address} send-proxy-v2{tls}",
+    )
     yield from ("", f"backend lane.{name(key)}.tcp", "    mode tcp")
     yield from (f"    source {LANE_SOURCE}", "    retries 0", f"    server lane {address} send-proxy-v2")
 

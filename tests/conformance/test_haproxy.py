@@ -12,8 +12,8 @@ from proxy_core.control.cli.__main__ import main
 from proxy_core.control.conform.conform import conformity
 from proxy_core.haproxy.export import export_site, lane_addresses
 from tests.conformance.importing import members
-from tests.conformance.test_shop import FILES, of_configuration, own_ports
 from tests.conformance.test_shop import folder as shop_folder
+from tests.conformance.test_shop import of_configuration, own_ports
 from tests.programs import program
 
 __all__ = ["shop_folder"]
@@ -278,10 +278,10 @@ def document(tmp_path: Path) -> Document:
 
 
 def test_what_haproxy_says_itself_it_says_as_rproxy_does(document: Document, binary: str) -> None:
-    found = conformity(document, "haproxy", binary)
+    """Every third of its requests, for the sake of time."""
+    found = conformity(document, "haproxy", binary, most=1400)
     assert found.differences == ()
-    assert found.asked > 1500
-    assert not found.beyond
+    assert found.asked == 1400
 
 
 def test_few_of_its_rows_go_down_the_lane(document: Document) -> None:
@@ -294,22 +294,23 @@ def test_few_of_its_rows_go_down_the_lane(document: Document) -> None:
     assert made.losses == ()
 
 
-def test_two_rules_that_change_places_are_found(document: Document, binary: str) -> None:
-    first = "http-request set-var(txn.be) str(-) if { var(txn.vh) -m str -- shop } !{ var(txn.be) -m found } { path -m"
-    second = first.replace("str(-)", "str(to.shop.routes.app)")
-    made = export_site(document.site, Path(), Path(), None) if document.site is not None else None
-    assert made is not None
-    assert first in made.text
-    assert second in made.text
-    found = conformity(document, "haproxy", binary, swap=(first, second))
-    asked = {each.asking.line for each in found.differences}
-    assert "GET /app/index" in asked
-    assert "GET /app/x" in asked
-    assert "GET /pool/x" not in asked
+def test_two_rules_that_change_places_are_found(document: Document, binary: str, tmp_path: Path) -> None:
+    """A HAProxy whose configuration has the exception of /app/index and the route of /app the other way round."""
+    fake = tmp_path / "haproxy"
+    changes = [f"s/{before}/{after}/" for before, after in (
+        (r"str(-) if { var(txn.vh) -m str -- shop } \\(.*index\\)", r"str(=) if { var(txn.vh) -m str -- shop } \\1"),
+        (r"str(to.shop.routes.app) if", "str(-) if"), (r"str(=) if", "str(to.shop.routes.app) if"),
+    )]  # fmt: skip
+    swapped = " ".join(f"-e '{each}'" for each in changes)
+    fake.write_text(f'#!/bin/sh\n[ $1 = -c ] || sed -i {swapped} $3\nexec {binary} "$@"\n')
+    fake.chmod(0o755)
+    found = conformity(document, "haproxy", str(fake), most=700)
+    assert any(each.theirs[0] == "404" and each.ours[0] == "200" for each in found.differences)
+    assert any(each.theirs[0] == "200" and each.ours[0] == "404" for each in found.differences)
 
 
 def test_without_a_lane_what_it_would_have_is_refused_and_nothing_else(document: Document, binary: str) -> None:
-    found = conformity(document, "haproxy", binary, lane=False)
+    found = conformity(document, "haproxy", binary, lane=False, most=500)
     assert found.differences == ()
     assert 0 < found.lost < found.asked
 
@@ -317,10 +318,9 @@ def test_without_a_lane_what_it_would_have_is_refused_and_nothing_else(document:
 def test_the_shop_goes_over_whole(shop_folder: Path, binary: str) -> None:
     with members() as ports:
         (shop_folder / "site.toml").write_text(of_configuration(shop_folder, own_ports(ports)).text)
-        found = conformity(read(shop_folder / "site.toml"), "haproxy", binary)
+        found = conformity(read(shop_folder / "site.toml"), "haproxy", binary, most=400)
     assert found.differences == ()
-    assert found.asked > 500
-    assert FILES
+    assert found.asked == 400
 
 
 def test_httpd_is_asked_in_the_same_way(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from proxy_core.control.conform.asking import alike, asked
 from proxy_core.control.conform.engines import CannotStart, apache, haproxy, rproxy
 from proxy_core.control.conform.moving import Data, Stubs, compared, in_maps, moved, stubs
 from proxy_core.control.conform.ports import free_port
-from proxy_core.control.conform.questions import Asking, questions
+from proxy_core.control.conform.questions import MOST, Asking, questions
 from proxy_core.control.demo.scratch_site import scratch_copy
 from proxy_core.haproxy import export as to_haproxy
 
@@ -59,11 +59,9 @@ class Conformity(Struct, frozen=True):
     """The requests that were answered differently."""
 
 
-def conformity(
-    document: Document, engine: EngineName, program: str, lane: bool = True, swap: tuple[str, str] | None = None
-) -> Conformity:
-    """Ask rproxy and an engine. ``document`` is that of a sound site in a file. ``lane``: HAProxy has one. ``swap``:
-    two texts that change places in the engine's configuration, to see that it is found. Raises CannotStart."""
+def conformity(document: Document, engine: EngineName, program: str, lane: bool = True, most: int = MOST) -> Conformity:
+    """Ask rproxy and an engine, ``most`` requests. ``document`` is that of a sound site in a file. ``lane``: HAProxy
+    has one. Raises CannotStart."""
     file = Path(document.file)
     with ExitStack() as stack:
         ours, theirs = (stack.enter_context(_copied(file)) for _ in range(2))
@@ -74,8 +72,8 @@ def conformity(
         engine_ports = _ports(data)
         engine_site = _written(theirs, data, stand_in, engine_ports)
         start = _haproxy if engine == "haproxy" else _apache
-        start(stack, program, theirs, engine_site, engine_ports, lane, swap)
-        made, beyond = questions(site)
+        start(stack, program, theirs, engine_site, engine_ports, lane)
+        made, beyond = questions(site, most)
         secure = {key for key, listener in site.listeners.items() if listener.tls is not None}
 
         def both(asking: Asking) -> tuple[list[str], list[str]]:
@@ -118,14 +116,12 @@ def _written(copy: Path, data: Data, stand_in: Stubs, ports: Ports) -> Site:
     return found.site
 
 
-def _haproxy(
-    stack: ExitStack, program: str, file: Path, site: Site, ports: Ports, lane: bool, swap: tuple[str, str] | None
-) -> None:
+def _haproxy(stack: ExitStack, program: str, file: Path, site: Site, ports: Ports, lane: bool) -> None:
     at = {name: f"127.0.0.1:{free_port()}" for name in ports}
     made = to_haproxy.export_site(site, file.parent, file.parent, at if lane else None)
     write_beside(made)
     configuration = file.with_name("haproxy.cfg")
-    configuration.write_text(_swapped(made.text, swap))
+    configuration.write_text(made.text)
     if made.lane:
         behind = file.with_name("lane.toml")
         document = parse(file.read_text(), str(behind))
@@ -144,18 +140,9 @@ def write_beside(made: to_haproxy.HaproxyExport) -> None:
         file.write_bytes(b"\n".join(part.read_bytes() for part in parts))
 
 
-def _apache(
-    stack: ExitStack, program: str, file: Path, site: Site, ports: Ports, lane: bool, swap: tuple[str, str] | None
-) -> None:
+def _apache(stack: ExitStack, program: str, file: Path, site: Site, ports: Ports, lane: bool) -> None:
     made = to_apache.export_site(site, file, file.parent)
     configuration = file.with_name("httpd.conf")
-    for beside, content in {**made.files, configuration: _swapped(made.text, swap)}.items():
+    for beside, content in {**made.files, configuration: made.text}.items():
         beside.write_text(content)
     stack.enter_context(apache(program, configuration, list(ports.values())))
-
-
-def _swapped(text: str, swap: tuple[str, str] | None) -> str:
-    if swap is None:
-        return text
-    first, second = swap
-    return text.replace(first, "\0").replace(second, first).replace("\0", second)

@@ -19,7 +19,7 @@ from proxy_core.http.target import origin
 from proxy_core.rules.hosts import is_wild
 from proxy_core.rules.rewriting.flags import FlagError, parse
 
-MOST = 4000
+MOST = 5000
 """Requests for one site."""
 
 
@@ -79,13 +79,13 @@ _TARGET = re.compile(r"[A-Z-]+ (?:/|\*|http://)").match
 """What asks for something that a site could have: no slash in front is refused before anything is decided."""
 
 
-def questions(site: Site) -> tuple[list[Asking], int]:
-    """The requests, and how many more there would be beyond ``MOST``."""
+def questions(site: Site, most: int = MOST) -> tuple[list[Asking], int]:
+    """The requests, evenly taken where there are more than ``most``, and how many were left out."""
     made = list(dict.fromkeys(each for each in _all(site) if _TARGET(each.line)))
-    if len(made) <= MOST:
+    if len(made) <= most:
         return made, 0
-    step = len(made) / MOST
-    return [made[int(number * step)] for number in range(MOST)], len(made) - MOST
+    step = len(made) / most
+    return [made[int(number * step)] for number in range(most)], len(made) - most
 
 
 _FEWER = 9
