@@ -37,6 +37,8 @@ def raw(request: str) -> bytes:
 _NATURE = {"date", "server", "connection", "keep-alive", "content-length", "accept-ranges", "etag", "last-modified",
            "transfer-encoding", "content-type", "vary", "allow", "upgrade"}  # fmt: skip
 _HOP = {"connection", "keep-alive"}
+_NO_TYPE = "content-type: application/octet-stream"
+"""What httpd leaves out."""
 
 
 def _trimmed(line: str) -> str:
@@ -74,7 +76,7 @@ def asked(port: int, request: str, secure: str = "") -> list[str]:
     own = not any(each.lower().startswith("x-upstream:") for each in fields)
     nature = _NATURE - {"content-type"} if own and status[9:12] == "200" else _NATURE
     kept = sorted(_trimmed(each) for each in fields if each.partition(":")[0].lower() not in nature)
-    kept = [each for each in kept if each != "Content-Type: application/octet-stream"]  # httpd says no type then
+    kept = [each for each in kept if each.lower() != _NO_TYPE]
     kept = [each.replace("text/html;charset=ISO-8859-1", "text/html;charset=UTF-8") for each in kept]  # of listings
     if any(each.lower() == "transfer-encoding: chunked" for each in fields):
         body = "".join(re.findall(r"[0-9a-f]+\r\n(.*?)\r\n(?=[0-9a-f]+\r\n|\Z)", body, re.DOTALL))

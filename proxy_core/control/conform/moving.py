@@ -49,13 +49,8 @@ class Stubs(Struct, frozen=True):
 @contextmanager
 def stubs(data: Data, folder: Path) -> Iterator[Stubs]:
     """Stubs for every member that a site's data names, as long as this lasts. Their sockets stand in ``folder``."""
-    groups: dict[str, str] = {}
     by_chance = any(each.get("type") == "rnd" for each in data.get("maps", {}).values())
-    for name, group in data.get("balancers", {}).items():
-        for member in group.get("members", {}).values():
-            url = str(member.get("url", ""))
-            if (found := _SOCKET.match(url) or _ORIGIN.match(url)) is not None:
-                groups[found[1]] = "any" if by_chance else name
+    groups = _groups(data)
     with ExitStack() as stack:
         names: dict[str, str] = {}
         labels: dict[str, str] = {}
@@ -71,6 +66,18 @@ def stubs(data: Data, folder: Path) -> Iterator[Stubs]:
             names[authority] = f"127.0.0.1:{stub.port}"
             labels[names[authority]] = label
         yield Stubs(names, labels)
+
+
+def _groups(data: Data) -> dict[str, str]:
+    """The name of the balancer that has a member, by the member's authority; one name for balancers that share one."""
+    groups: dict[str, str] = {}
+    for name, group in data.get("balancers", {}).items():
+        urls = [str(member.get("url", "")) for member in group.get("members", {}).values()]
+        mine = [found[1] for url in urls if (found := _SOCKET.match(url) or _ORIGIN.match(url)) is not None]
+        known = {groups[each] for each in mine if each in groups}
+        groups = {each: name if before in known else before for each, before in groups.items()}
+        groups |= dict.fromkeys(mine, name)
+    return groups
 
 
 def _authorities(data: Data) -> Iterator[str]:
@@ -165,15 +172,16 @@ def _whole(data: Any, folder: Path) -> Any:
     return data
 
 
-def compared(lines: Sequence[str], stand_in: Stubs, site: Site, asked: str) -> list[str]:
+def compared(lines: Sequence[str], stand_in: Stubs, site: Site, folder: Path, asked: str) -> list[str]:
     """Lines of an answer in which it does not count which member of a balancer was chosen, but for a request that is
-    of a session, nor what a request was called."""
+    of a session, nor what a request was called, nor in which folder the site stands."""
     cookies = [group.sticky.cookie for group in site.balancers.values() if group.sticky is not None]
     named = site.site.request_id.lower()
     by_chance = any(each.type == "rnd" for each in site.maps.values())
     exact = not by_chance and NOBODY not in asked and any(cookie and f"{cookie}=x" in asked for cookie in cookies)
     made = []
     for line in lines:
+        line = line.replace(str(folder), "FOLDER")
         for address, label in stand_in.labels.items():
             line = line.replace(address, label if exact else label.partition("/")[0])
         line = re.sub(r"\b([tD])=\d+", r"\1=*", line)  # moments and spans of time
