@@ -4,7 +4,8 @@ A request that is spelled in an unusual way is where two proxies differ, and whe
 nothing of that kind is decided twice: HAProxy takes only targets that are their own normal form (``http.target.PLAIN``:
 no escape, no dot segment, no slash twice), fields with ordinary names, each of them once, a plain Host and a body of
 known length. Everything else goes down the lane as it came, and rproxy reads, refuses or spells it anew. Bounds of
-size are looked at here too, for HAProxy would refuse what is too long with other statuses. Pure.
+size are looked at here too, for HAProxy would refuse what is too long with other statuses. Each condition is worded so
+that an expression which gives up sends the request down the lane. Pure.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from proxy_core.config.model import Limits, Site
 from proxy_core.config.own_fields import own_fields
 from proxy_core.haproxy.words import Lines, quoted
 
+LONGEST_PATH = 512
+"""Characters of a path. PCRE's compiler gives HAProxy's expressions 32 KiB to remember where they were; beyond that one
+that repeats a group is not found, in silence, and a guard would be walked round by a long path."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 """Methods without a meaning of their own to proxies."""
 _SEGMENT = r"/[A-Za-z0-9_~$+!*\x27(),;:@&=-][A-Za-z0-9_~$+!*\x27(),;:@&=.-]*"
@@ -28,7 +32,8 @@ _HOP = (
 def gate(site: Site, limits: Limits, secure: bool) -> Lines:
     """Conditions for each of which a request goes down the lane: of a listener with these limits."""
     unusual = "|".join((*_HOP, *sorted(name.decode("latin-1") for name in own_fields(site))))
-    names = rf"[^a-z0-9,-]|(?:^|,)(?:{unusual})(?:,|$)|(?:^|,)(?<twice>[^,]+),(?:.*,)?\k<twice>(?:,|$)"
+    twice = r"(?:^|.*,)(?<twice>[^,]+),(?:.*,)?\k<twice>(?:,|$)"
+    names = rf"^(?!(?:^|.*,)(?:{unusual})(?:,|$))(?!{twice})[a-z0-9,-]+$"
     port = "443" if secure else "80"
     return [
         f"!{{ url -m reg {quoted(TARGET)} }}",
@@ -36,7 +41,8 @@ def gate(site: Site, limits: Limits, secure: bool) -> Lines:
         "!{ req.ver 1.1 }",
         f"!{{ req.hdr(host) -m reg {quoted(_HOST)} }}",
         f"{{ req.hdr(host) -m end :{port} }}",
-        f"{{ req.hdr_names -m reg {quoted(names)} }}",
+        f"!{{ req.hdr_names -m reg {quoted(names)} }}",
+        f"{{ path,length gt {LONGEST_PATH} }}",
         f"{{ url,length gt {limits.request_line - _REST_OF_LINE} }}",
         f"{{ req.hdrs,length gt {max(0, min(limits.field, limits.head - limits.request_line))} }}",
         f"{{ req.fhdr_cnt gt {limits.fields} }}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from proxy_core.haproxy.gate import LONGEST_PATH
 from proxy_core.haproxy.part import HostPart
 from proxy_core.haproxy.words import HandOver, fixed, name, quoted, regex
 from proxy_core.rules.rewriting.conditions import Condition
@@ -25,6 +26,7 @@ _FETCHES = {
 _TAME = frozenset(("REMOTE_ADDR", "HTTP_HOST", "REQUEST_URI", "REQUEST_METHOD", "REQUEST_SCHEME", "SERVER_NAME",
                    "HTTPS", "REMOTE_HOST"))  # fmt: skip
 """Variables that hold no sign which a URL would have to escape, for the gate lets none through."""
+LONGEST_FIELD = 8190
 SELF = "%[req.fhdr(host),lower]"
 """The client's name for this proxy, with its port where it is not the usual one."""
 
@@ -53,8 +55,23 @@ def environment(part: HostPart, variable: str) -> str:
     return f"var(txn.e.{name(variable.lower())})"
 
 
+_REPEATED = re.compile(r"\)(?:[*+]|\{)").search
+
+
+def steady(subject: str, text: str, nocase: bool) -> None:
+    """Raises HandOver for an expression that HAProxy may give up in silence: one that runs away, or that repeats a
+    group over a text of any length."""
+    longest = LONGEST_PATH // 4 if subject.startswith("path") else LONGEST_FIELD  # PCRE makes 40 times as many steps
+    compiled = pattern.compile(text, nocase)
+    if compiled.runaway or compiled.sure("x" * longest) is None:
+        raise HandOver(f"the regular expression {text} may take too long")
+    if not subject.startswith(("path", "method", "src")) and _REPEATED(text):
+        raise HandOver(f"the regular expression {text} may take too much")
+
+
 def found(subject: str, text: str, nocase: bool = False, negated: bool = False) -> str:
     """The condition that an expression is found in what a fetch gives. Raises HandOver."""
+    steady(subject, text, nocase)
     spelled = regex(text, nocase)
     if pattern.compile(text, nocase).search("") is None:
         return f"{'!' * negated}{{ {subject} -m reg {quoted(spelled)} }}"

@@ -33,8 +33,8 @@ SPOKEN: dict[type[Struct], tuple[str, ...]] = {
     ),
     Options: _OF_OPTIONS,
     Host: (
-        *(each for each in _OF_OPTIONS if each != "add_forwarded"), "names", "listeners", "rewrites", "file_types",
-        "upstream_tls",
+        *(each for each in _OF_OPTIONS if each in Host.__struct_fields__), "names", "listeners", "rewrites",
+        "file_types", "max_body", "upstream_tls",
     ),
     Limits: (
         "request_line", "field", "fields", "head", "body", "head_time", "head_rate", "body_time", "body_rate",

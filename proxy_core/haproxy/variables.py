@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from proxy_core.config.model import EnvRule
 from proxy_core.haproxy.part import HostPart
-from proxy_core.haproxy.requests import fetch, only_variable
+from proxy_core.haproxy.requests import fetch, only_variable, steady
 from proxy_core.haproxy.words import HandOver, group, joined, name, quoted, regex
 from proxy_core.rules.env import Setter
 from proxy_core.rules.text import pattern, template
@@ -76,6 +76,7 @@ def _lines(part: HostPart, row: EnvRule) -> list[str]:
     compiled = pattern.compile(row.capture, row.nocase)
     if not row.capture or compiled.search("") is not None:
         raise HandOver(f"env {row.id}")
+    steady(subject, row.capture, row.nocase)
     holds = f"{{ {subject} -m reg {quoted(regex(row.capture, row.nocase))} }}"
     if row.value is not None:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", row.value):

@@ -106,7 +106,8 @@ def test_an_expression_that_numbers_would_change_is_handed_over(pattern: str) ->
 @pytest.mark.parametrize(
     ("pattern", "made"),
     [
-        ("^/a b$", r"(?s)^/a\x20b$"), ("it's", r"(?s)it\x27s"), (r"\'\"\#", r"(?s)\x27\x22\x23"), (r"\.\d\\", r"(?s)\.\d\\"),
+        ("^/a b$", r"(?s)^/a\x20b$"),
+        ("it's", r"(?s)it\x27s"), (r"\'\"\#", r"(?s)\x27\x22\x23"), (r"\.\d\\", r"(?s)\.\d\\"),
         ("[a-z_]+", r"(?s)[a-z_]+"), ("ä", r"(?s)\xc3\xa4"), ("100%", r"(?s)100\x25"),
     ],
 )  # fmt: skip

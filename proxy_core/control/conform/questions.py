@@ -46,7 +46,7 @@ _BOUNDARY = ("x", ".html", "/x/", "-x/y")
 _SPELLED = (
     "//x", "/./x", "/x/../y", "/x/%2e%2e/y", "/%2e%2e/x", "/../x", "/..%2fx", "/a%2Fb", "/a%20b", "/a%00b", "/x;v=1",
     "/%7Eme", "/\\x", "/x%5Cy", "/%C3%A4", "/%c3%a4", "/x%3Fy", "/%25", "/[x]", "/..;/x", "/.", "/..", "/%zz", "/x?",
-    "/.hidden", "/x%0ay", "/a|b^c", "/x..y", "/x./y",
+    "/.hidden", "/x%0ay", "/a|b^c", "/x..y", "/x./y", "/x/" + "a/" * 1500,
 )  # fmt: skip
 _UPGRADE = (
     "Upgrade: websocket | Connection: upgrade | Sec-WebSocket-Version: 13 | Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
@@ -137,9 +137,9 @@ def _of_variables(site: Site, host: str) -> Iterator[str]:
     routes = [each for each in site.routes if each.enabled and each.host in ("", host) and each.path is not None]
     said: list[str] = []
     for row in site.env:
-        field, found = _FIELD(row.from_.upper()), example(row.capture or "x", row.nocase)
+        field, found = _FIELD(row.from_), example(row.capture or "x", row.nocase)
         if field is not None and found is not None and re.fullmatch(r"[ -~]*", found):
-            said.append(f" | {_NAMES.get(field[1] or '', field[2])}: {found}")
+            said.append(f" | {_NAMES.get((field[1] or '').upper(), field[2])}: {found}")
     for header in site.headers:
         of_query = re.search(r"%\{QUERY_STRING\} =~ /(.*)/", header.expr)
         if of_query is not None and (found := example(of_query[1].replace(r"\/", "/"))) is not None:
@@ -211,8 +211,8 @@ def _of_rule(rule: RewriteRule, name: str) -> Iterator[str]:
             query = "?" + found.replace(" ", "+").replace("#", "")
         elif test == "%{REQUEST_METHOD}" and re.fullmatch(r"[A-Z]+", found):
             method = found
-        elif field := _FIELD(test):
-            fields.append(f"{_NAMES.get(field[1] or '', field[2])}: {found}")
+        elif field := _FIELD(condition.test):
+            fields.append(f"{_NAMES.get((field[1] or '').upper(), field[2])}: {found}")
     said = "".join(f" | {each}" for each in fields)
     host = next((each for each in fields if each.lower().startswith("host:")), "")
     yield from (f"{method} {path}{query}{said}", f"GET {path}", f"GET {path}{said}", f"GET {path}{query}")
@@ -222,6 +222,6 @@ def _of_rule(rule: RewriteRule, name: str) -> Iterator[str]:
         yield f"GET {path}?a=%20b&c=/..{said}"
 
 
-_FIELD = re.compile(r"%\{(?:(HTTP_\w+)|HTTP:([\w-]+))\}").fullmatch
+_FIELD = re.compile(r"%\{(?:(HTTP_\w+)|HTTP:([\w-]+))\}", re.IGNORECASE).fullmatch
 _NAMES = {"HTTP_HOST": "Host", "HTTP_COOKIE": "Cookie", "HTTP_USER_AGENT": "User-Agent", "HTTP_REFERER": "Referer",
           "HTTP_ACCEPT": "Accept"}  # fmt: skip
