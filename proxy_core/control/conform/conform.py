@@ -22,7 +22,7 @@ from proxy_core.config.editing import spelling
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import Document, parse
 from proxy_core.control.conform.asking import alike, asked
-from proxy_core.control.conform.engines import CannotStart, apache, haproxy, rproxy
+from proxy_core.control.conform.engines import CannotStart, apache, haproxy, look_through, rproxy
 from proxy_core.control.conform.moving import Data, Stubs, compared, in_maps, moved, stubs
 from proxy_core.control.conform.ports import free_port
 from proxy_core.control.conform.questions import MOST, Asking, questions
@@ -68,11 +68,11 @@ def conformity(document: Document, engine: EngineName, program: str, lane: bool 
         data = in_maps(document, file.parent)
         stand_in = stack.enter_context(stubs(data, theirs.parent))
         site = _written(ours, data, stand_in, ports := _ports(data))
-        stack.enter_context(rproxy(ours, list(ports.values()), ours.parent / "state"))
         engine_ports = _ports(data)
         engine_site = _written(theirs, data, stand_in, engine_ports)
         start = _haproxy if engine == "haproxy" else _apache
         start(stack, program, theirs, engine_site, engine_ports, lane)
+        stack.enter_context(rproxy(ours, list(ports.values()), ours.parent / "state"))
         made, beyond = questions(site, most)
         secure = {key for key, listener in site.listeners.items() if listener.tls is not None}
 
@@ -142,6 +142,7 @@ def _haproxy(stack: ExitStack, program: str, file: Path, site: Site, ports: Port
     write_beside(made)
     configuration = file.with_name("haproxy.cfg")
     configuration.write_text(made.text)
+    look_through(program, configuration)
     if made.lane:
         behind = file.with_name("lane.toml")
         document = parse(file.read_text(), str(behind))
