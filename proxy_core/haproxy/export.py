@@ -32,6 +32,7 @@ from proxy_core.haproxy.rewriting import rewrites
 from proxy_core.haproxy.routes import routes
 from proxy_core.haproxy.spoken import not_done, unspoken
 from proxy_core.haproxy.words import AT_ONCE, HandOver, Lines, equal, joined, name, quoted
+from proxy_core.http.hop_by_hop import IDEMPOTENT
 from proxy_core.http.target import endpoint
 from proxy_core.rules.compile import compile_rules
 from proxy_core.rules.hosts import is_wild, names
@@ -334,14 +335,13 @@ def _lane_backend(key: str, address: str | None, secure: bool) -> Iterator[str]:
     tls = " ssl verify none sni ssl_fc_sni" if secure else ""
     yield f"backend lane.{name(key)}"
     # A connection says who the client is, so it is of use to that client alone.
-    yield from (
-        f"    source {LANE_SOURCE}",
-        "    retries 0",
-        "    http-reuse never",
-        f"    server lane {address} send-proxy-v2{tls}",
-    )
+    yield from (f"    source {LANE_SOURCE}", "    http-reuse never")
+    # The lane may start anew behind HAProxy: what may be sent again is.
+    yield from ("    retries 3", "    retry-on conn-failure empty-response")
+    yield f"    http-request disable-l7-retry if !{{ method {' '.join(sorted(map(bytes.decode, IDEMPOTENT)))} }}"
+    yield f"    server lane {address} send-proxy-v2{tls}"
     yield from ("", f"backend lane.{name(key)}.tcp", "    mode tcp")
-    yield from (f"    source {LANE_SOURCE}", "    retries 0", f"    server lane {address} send-proxy-v2")
+    yield from (f"    source {LANE_SOURCE}", "    retries 3", f"    server lane {address} send-proxy-v2")
 
 
 def _certificates(
