@@ -1,9 +1,9 @@
 """What an open console adds to the latency of requests and takes of their number: headless and with one, in turns.
 
 The console runs in a terminal of its own that reads everything at once, and gets ``keys``, one a second. Requests come
-at a constant rate, and then as fast as they are answered; each turn starts the proxy anew. The loop that serves is the
-loop that paints, so this is the figure that the console is built for. One that is attached paints in a process of its
-own, on the core of the load; the service only tells it what there is.
+at a constant rate, and then as fast as they are answered; each turn starts the proxy anew. A console paints in a thread
+of the process that serves, on the same core, so this is the figure that it is built for. One that is attached paints in
+a process of its own, on the core of the load; the service only tells it what there is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -93,13 +94,13 @@ def _turn(shown: Shown, folder: Path, to: Upstream, seconds: float, rate: float)
     control = str(folder / "control.sock")
     with contextlib.ExitStack() as stack:
         if shown.kind == "console":
-            terminal = stack.enter_context(_terminal())
+            terminal = stack.enter_context(opened_terminal())
             pid = stack.enter_context(running([*console, site], PROXY_CORE, folder, terminal.far))
         else:
             pid = stack.enter_context(running([*serve, site, "--control", control], PROXY_CORE, folder))
         wait_for(port, folder)
         if shown.kind == "attached":
-            terminal = stack.enter_context(_terminal())
+            terminal = stack.enter_context(opened_terminal())
             stack.enter_context(running([*console, "attach", control], OTHER_CORE, folder, terminal.far))
         time.sleep(SETTLE)
         if shown.kind != "headless":
@@ -120,26 +121,33 @@ def _type(terminal: int, keys: str) -> None:
         time.sleep(1.0)
 
 
-class _Terminal(NamedTuple):
+class OpenedTerminal(NamedTuple):
+    """``seen`` gives what came since it was asked last."""
+
     near: int
     far: int
+    seen: Callable[[], bytes]
 
 
 @contextlib.contextmanager
-def _terminal() -> Iterator[_Terminal]:
+def opened_terminal() -> Iterator[OpenedTerminal]:
     """A terminal of 120 by 40 whose near end is read as fast as it comes. The far end is closed by who uses it."""
     near, far = pty.openpty()
     fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    came: deque[bytes] = deque(maxlen=1000)
 
     def read() -> None:
         with contextlib.suppress(OSError):  # EIO: the program is gone
-            while os.read(near, 1 << 16):
-                pass
+            while data := os.read(near, 1 << 16):
+                came.append(data)
+
+    def seen() -> bytes:
+        return b"".join(came.popleft() for _ in range(len(came)))
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
-        yield _Terminal(near, far)
+        yield OpenedTerminal(near, far, seen)
     finally:
         reader.join(5)
         os.close(near)

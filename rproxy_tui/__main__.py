@@ -39,6 +39,7 @@ from proxy_core.runtime.process_limits import open_standard_descriptors, settle
 from rproxy_tui import attach, recorded
 from rproxy_tui.app import ConsoleApp
 from rproxy_tui.console import Ending
+from rproxy_tui.cooperative import cooperate
 from rproxy_tui.driver import ConsoleDriver, tell
 from rproxy_tui.screens.first_run import first_run
 from rproxy_tui.traces import keep_trace, log_to, state_folder
@@ -47,6 +48,9 @@ GRACE = 1.0
 """Seconds that a console may take to end once its terminal is gone or a signal came."""
 SETTLE = 2.0
 """Seconds after which what is in memory is taken to stay there: the garbage collector no longer walks it."""
+WALKS = 2_000, 4, 100
+"""How often the garbage collector walks while there is a console (see ``settle``): a form makes some ten thousand
+objects, and no request is to wait while all of them are walked at once."""
 DEMO_RATE = 15.0
 """Requests per second of the demo traffic."""
 
@@ -168,7 +172,7 @@ async def serve(file: Path, given: Namespace, notices: Sequence[Problem] = ()) -
         await engine.start_demo()
         engine.start_demo_traffic(DEMO_RATE)
     door = await opened(engine, given.control, signals.end, no_upgrade)
-    asyncio.get_running_loop().call_later(SETTLE, settle)
+    asyncio.get_running_loop().call_later(SETTLE, settle, *WALKS)
     if await attended(engine, signals, given.read_only) == "cut":
         signals.cut.set()
     if in_flight := engine.snapshot().in_flight:
@@ -206,6 +210,7 @@ async def attended(engine: Engine, signals: Signals, read_only: bool = False) ->
 
 async def console(app: ConsoleApp, signals: Signals) -> None:
     """Run the console until it ends. One whose terminal is gone, or that a signal ends, gets ``GRACE`` for it."""
+    cooperate(asyncio.get_running_loop())
     running = asyncio.create_task(app.run_async())
     await any_of(running, signals.stop, signals.hung, app.lost)
     if signals.hung.is_set():

@@ -118,7 +118,7 @@ class ConsoleApp(ChangingApp, inherit_bindings=False):
         self.lost = asyncio.Event()
         self._attachment, self._author, self._welcome = attachment, author, welcome
         self._problems_due = 0.0
-        for each in theme.THEMES:
+        for each in theme.IN_16_COLOURS if self.console.color_system == "standard" else theme.THEMES:
             self.register_theme(each)
         self.set_reactive(App.theme, self.state.site.console.theme)  # without working out the styles anew
 

@@ -7,6 +7,7 @@ confirmed, by a key on any page.
 
 from __future__ import annotations
 
+import shlex
 from typing import Any, cast
 
 from textual import work
@@ -174,6 +175,18 @@ class ChangingApp(App[Ending], inherit_bindings=False):
     @work
     async def action_take_back(self) -> None:
         await self.do(Undo())
+
+    async def purge(self, prefix: str) -> None:
+        """Throw out what the shared cache has of URLs that begin so, on every host."""
+        if self.read_only:
+            self.refused(Refused(problems=(READ_ONLY,)))
+            return
+        self.ctl = f"rproxy ctl purge --prefix {shlex.quote(prefix)}"
+        try:
+            count = await self.engine.purge(prefix=prefix)
+            self.say(f"{count} kept {'answer' if count == 1 else 'answers'} thrown out: {self.ctl}", "success")
+        except OSError as error:
+            self.say(f"nothing is thrown out: {error}", "error")
 
     @work(exclusive=True, group="note")
     async def action_note(self) -> None:

@@ -89,6 +89,9 @@ class ConsoleVerbs(Protocol):
     async def do(self, command: Command, confirm: str = "", detail: str = "", yes: str = "Yes") -> bool:
         """Submit a command, after a question when ``confirm`` holds one; say what came of it. True when applied."""
 
+    async def purge(self, prefix: str) -> None:
+        """Throw out what the shared cache has of URLs that begin so, on every host."""
+
     def changeable(self) -> bool:
         """Whether what is shown is now, so that it can be changed; else says so."""
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
+from rproxy_tui.cooperative import step_clock
+
 SHARE = 0.08
 """The part of the loop's time that painting by the clock may take."""
 LONGEST_REST = 2.0
@@ -49,13 +51,12 @@ class Governor:
 
     @contextmanager
     def painting(self) -> Iterator[None]:
-        """Measure what happens inside; painting within painting is counted once."""
+        """Measure what happens inside, less what is served in its midst; painting within painting is counted once."""
         self._depth += 1
-        began = perf_counter()
+        began = step_clock()
         try:
             yield
         finally:
             self._depth -= 1
             if not self._depth:
-                now = perf_counter()
-                self.painted(now - began, now)
+                self.painted(step_clock() - began, perf_counter())

@@ -16,14 +16,14 @@ from typing import ClassVar, cast
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.geometry import Size
-from textual.screen import Screen
 
 from proxy_core.control.view import EngineView, Snapshot
 from rproxy_tui.console import ConsoleVerbs
+from rproxy_tui.fitted import Fitted
 from rproxy_tui.widgets.frame import Banner, KeyHints, Masthead, StatusLine, banner, masthead, vital_signs, waiting
 
 
-class Page(Screen[None]):
+class Page(Fitted[None]):
     """A subclass gives ``heading``, ``key`` and ``body()``; its help is the Markdown file beside its module. ``pull``
     is called at ``hertz``, and once when the page comes on screen."""
 
@@ -48,6 +48,7 @@ class Page(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The frame round the body; subclasses write ``body``."""
+        self.fit()
         yield Masthead()
         yield Banner()
         with Vertical(classes="body"):

@@ -50,7 +50,7 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
         yield action(console, "keep", "keep the change that waits", f"{pending.sentence} (key y)")
         yield action(console, "take_back", "take the change back that waits", f"{pending.sentence} (key n)")
     yield action(console, "problems", "problems", "what is wrong, and what to do about it")
-    yield action(console, "rule_tests", "rule tests", "what comes of each row of [[tests]] (key T)")
+    yield action(console, "rule_tests", "rule tests", "what comes of each row of [[tests]] (key f3)")
     yield action(console, "note", "write a note", "what is wrong and what was changed, for a ticket (key !)")
     yield action(console, "explain", "explain a URL", "where a request would go, and why (key W)")
     if console.link is None:
@@ -72,6 +72,12 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     for table, places in (("hosts", site.hosts), ("locations", {row.id: row for row in site.locations})):
         for name, place in places.items():
             yield from own_table(console, (table, name, "file_types"), place.file_types is not None)
+    yield edit(console, ("compress",), "which answers are coded (zstd, br, gzip), and how")
+    placed = [("hosts", name, host.compress) for name, host in site.hosts.items()]
+    placed += [("routes", route.id, route.compress) for route in site.routes]
+    placed += [("locations", location.id, location.compress) for location in site.locations]
+    for table, name, own in placed:
+        yield from own_table(console, (table, name, "compress"), own is not None)
     yield edit(console, ("control",), "the socket for rproxy ctl and consoles, and who may read there")
     yield edit(console, ("log",), "what rproxy says where it has no console")
     yield from optional(console, ("metrics",), site.metrics, "where Prometheus reads the numbers")

@@ -68,6 +68,20 @@ THEMES = (
     ),
 )  # fmt: skip
 
+IN_16_COLOURS = (
+    theme(
+        "dark", ("#55ffff", "#ffffff", "#aaaaaa", "#555555"), ("#000000", "#000000", "#000000"),
+        ("#55ff55", "#ffff55", "#ff5555"), dark=True,
+    ),
+    theme(
+        "light", ("#0000aa", "#000000", "#555555", "#aaaaaa"), ("#ffffff", "#ffffff", "#ffffff"),
+        ("#00aa00", "#aa5500", "#aa0000"), dark=False,
+    ),
+    THEMES[2],
+)  # fmt: skip
+"""The same for terminals that have 16 colours: the nearest of those to muted ones are greys, and the cursor's is the
+background's."""
+
 STYLES = {
     "": "", "muted": "$text-muted", "good": "$text-success", "warning": "$text-warning", "error": "$text-error",
     "accent": "$text-accent",

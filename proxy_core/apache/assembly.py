@@ -12,7 +12,16 @@ from typing import Any
 
 from proxy_core.apache.blocks import Block, block, table
 from proxy_core.apache.draft import SiteDraft
-from proxy_core.apache.subjects import balancing, file_types, links, overrides, section_kinds, strictness, variables
+from proxy_core.apache.subjects import (
+    balancing,
+    compression,
+    file_types,
+    links,
+    overrides,
+    section_kinds,
+    strictness,
+    variables,
+)
 from proxy_core.apache.subjects.access import open_to_all
 from proxy_core.apache.subjects.access_log import logs
 from proxy_core.apache.subjects.client_address import believed
@@ -61,6 +70,7 @@ def assembled(draft: SiteDraft) -> list[Block]:
     redirecting(draft)
     overrides.settled(draft)
     file_types.settled(draft)
+    compression.settled(draft)
     strictness.settled(draft, hosts)
     section_kinds.settled(draft)
     merged(draft)
@@ -70,7 +80,9 @@ def assembled(draft: SiteDraft) -> list[Block]:
     blocks = [site(draft), *listeners(draft, hosts)]
     limits = draft.main.limits if draft.main.limits.content else None
     tables = {"limits": limits, "heartbeat": draft.heartbeat,
-              "file_types": draft.main.file_types if draft.main.file_types.content else None}  # fmt: skip
+              "cache": draft.cache if draft.cache.content else None,
+              "file_types": draft.main.file_types if draft.main.file_types.content else None,
+              "compress": draft.main.compress if draft.main.compress.content else None}  # fmt: skip
     blocks += [table((name,), row) for name, row in tables.items() if row is not None]
     blocks += logs(draft)
     rules = rewriting(draft, answers)

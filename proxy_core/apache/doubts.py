@@ -44,7 +44,7 @@ def closed(draft: SiteDraft, blocks: Sequence[Block], host: str, doubts: Mapping
             case "locations" if block.content.get("require") != [CLOSED] and "require" in block.content:
                 where = {key: value for key, value in block.content.items() if key in PLACES and key != "expr"}
                 where |= {"host": host} if host else {}
-                row = {**where, "id": draft.location_id("closed"), "expr": "true", "require": [CLOSED]}
+                row = {**where, "id": draft.location_id("closed"), "final": True, "require": [CLOSED]}
                 closing.append(Block(("locations",), row, block.origins, row=True))
                 draft.lose(block.origins, f"{why}, so nobody is let in there")
             case "locations" | "rewrites" | "env" | "headers" | "errors":

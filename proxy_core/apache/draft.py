@@ -54,17 +54,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.") or "x"
 
 
-def with_balancers(text: str, names: Mapping[str, str]) -> str:
-    """A URL with the balancer that it names under its new name; ``names`` have old ones in lower case or as given."""
-    return re.sub(
-        r"^balancer://([^/$%{]+)",
-        lambda found: f"balancer://{names.get(found[1], names.get(found[1].lower(), found[1]))}",
-        text,
-        flags=re.IGNORECASE,
-    )
-
-
-PLACES = {"id", "path", "path_regex", "target", "target_regex", "folder", "files", "expr"}
+PLACES = {"id", "path", "path_regex", "target", "target_regex", "folder", "folder_regex", "files", "expr"}
 """The keys of [[locations]] that say what a row is for."""
 OPEN = "all granted"
 CLOSED = "all denied"
@@ -158,8 +148,12 @@ class DraftSection:
     """The expression of an <If>, with those before it denied."""
     merging: str = "off"
     """AuthMerging: off, and, or."""
-    needs: list[str] = field(default_factory=list)
-    """Conditions of access that hold beside all others."""
+    said: list[Directive] = field(default_factory=list)
+    """All that it says of access."""
+    verify: Directive | None = None
+    """SSLVerifyClient."""
+    shut: DraftRow | None = None
+    """The row that keeps out who shows no certificate."""
     auth: dict[str, str] = field(default_factory=dict)
     """AuthType ("type"), AuthName ("name") and AuthUserFile ("file")."""
 
@@ -243,6 +237,10 @@ class DraftServer:
     """Bounds: [limits], or those of its listener."""
     file_types: DraftRow = field(default_factory=lambda: DraftRow({}, []))
     """[file_types], or the host's."""
+    compress: DraftRow = field(default_factory=lambda: DraftRow({}, []))
+    """[compress], or the host's."""
+    filters: dict[DraftSection | None, list[DraftRow]] = field(default_factory=dict)
+    """What is coded, by the section that says so; None stands for the server."""
     inner: list[DraftRow] = field(default_factory=list)
     """Rewrite rules of sections."""
     guarded: list[DraftSection] = field(default_factory=list)
@@ -251,6 +249,8 @@ class DraftServer:
     """Sections that say anything of rewriting, or of links, without which rules of sections are forbidden."""
     asking: list[DraftSection] = field(default_factory=list)
     """Sections that ask for a password."""
+    fenced: list[DraftSection] = field(default_factory=list)
+    """Sections that keep people out beside Require: SSLRequireSSL, SSLVerifyClient, AllowMethods."""
     rewrites_anything: bool = False
     """Whether the server itself says anything of rewriting."""
     name: str = ""
@@ -309,6 +309,8 @@ class SiteDraft:
     """Variables that httpd itself goes by, in lower case, which the configuration asks for as well."""
     served: dict[str, str] = field(default_factory=dict)
     """Folders whose files are served (absolute), each with its path."""
+    cache: DraftRow = field(default_factory=lambda: DraftRow({}, []))
+    """[cache]."""
     location_ids: dict[str, int] = field(default_factory=dict)
     """Ids of [[locations]] that are taken, each with the last number that was put behind it."""
     templates: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -346,7 +348,7 @@ class SiteDraft:
 
     def close(self, server: DraftServer, where: dict[str, str], directive: Directive, name: str = "closed") -> None:
         """Nobody is let in there, whatever sections say, for what it was to be is lost."""
-        content = {"expr": "true", **where, "require": [CLOSED]}
+        content = {**where, "final": True, "require": [CLOSED]}
         if any(row.content == {"id": row.content["id"], **content} for row in server.closed[-1:]):
             server.closed[-1].origins.append(directive)
         else:

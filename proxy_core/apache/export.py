@@ -31,7 +31,9 @@ from proxy_core.apache.subjects import (
     access,
     access_log,
     balancing,
+    caching,
     client_address,
+    compression,
     core,
     error_pages,
     file_types,
@@ -83,6 +85,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     site = core.connecting(balancing.plain(site, lose))
     site = route_order.plain(site, lose)
     site, files = rewriting.plain(site, folder, beside, lose)
+    site = compression.plain(site, lose)
     site = access.plain(locations.plain(site, lose), lose)
     site = error_pages.plain(header_fields.plain(variables.plain(site, lose), lose), lose)
     site = hosts.named_first(locations.placed(site, lose))
@@ -187,10 +190,12 @@ def _main(site: Site, folder: Path) -> Lines:
         [f"TraceEnable {SWITCH.spell(site.site.trace)}", *listeners.lines(site.limits)],
         access_log.lines(site.access_log),
         ["TypesConfig /etc/mime.types", *file_types.lines(site.file_types)] if serves_files(site) else [],
+        compression.lines(site.compress),
         client_address.lines(site.site),
         [*core.lines(site.site, Options(), folder), *member_tls.lines_of_members(site)],
         [line("HeartbeatListen", site.heartbeat.address)] if site.heartbeat is not None else [],
         balancing.lines(site),
+        caching.lines(site),
         _server(site, "", folder),
     )
 
@@ -218,6 +223,7 @@ def _server(site: Site, host: str, folder: Path) -> Lines:
         rows("env"),
         [*rewriting.lines(site, host), *rows("rewrites")],
         [*["ProxyPassInterpolateEnv On"] * interpolates, *rows("routes")],
+        caching.lines_of_routes(site, host),
         rows("reverse"),
         rows("headers"),
         rows("expires"),
@@ -236,7 +242,9 @@ def _section(site: Site, row: Location, folder: Path) -> Lines:
     inside = [
         *core.lines(replace(row, timeout=None), Location(), folder),
         *file_types.lines(row.file_types),
+        *compression.lines(row.compress, inside=True),
         *(f"ProxySet timeout={each:g}" for each in (row.timeout,) if each is not None),
+        *caching.lines_of_location(row),
         *access.lines(site, row),
         *rows("env"),
         *["RewriteEngine On"] * bool(rules),
@@ -286,6 +294,7 @@ def _virtual_host(site: Site, name: str, host: Host, folder: Path) -> Lines:
         *member_tls.lines(host.upstream_tls),
         *core.lines(host, Host(), folder),
         *file_types.lines(host.file_types),
+        *compression.lines(host.compress),
     ]
     lines = _parts(inside, _server(site, name, folder))
     return [f"# {name}", *section("VirtualHost", addresses or "*", lines or ["# as the main server"])]
@@ -308,13 +317,18 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"DBD", ("dbd",)),
     (r"Header|RequestHeader", ("headers",)),
     (r"Expires", ("expires",)),
+    (r"Cache", ("cache", "cache_disk")),
+    (r"(?:Add|Set)OutputFilter", ("filter",)),
+    (r".*OutputFilter.*DEFLATE", ("deflate",)),
+    (r".*OutputFilter.*BROTLI", ("brotli",)),
     (r"AllowMethods", ("allowmethods",)),
     (r"SetEnvIf", ("setenvif",)),
     (r"SetEnv |UnsetEnv", ("env",)),
     (r"Redirect|Alias", ("alias",)),
     (r"DocumentRoot|Alias|TypesConfig|DirectoryIndex|FallbackResource", ("mime", "dir", "autoindex")),
     (r"RemoteIP", ("remoteip",)),
-    (r"Require (?:not )?(?:ip|local|host)", ("authz_host",)),
+    (r"Deny from", ("access_compat",)),
+    (r"Require (?:not )?(?:ip|local|host|forward-dns)", ("authz_host",)),
     (r"Require (?:not )?(?:user|valid-user)", ("authz_user",)),
     (r"Auth", ("authn_core", "authn_file", "auth_basic", "authz_user")),
 )

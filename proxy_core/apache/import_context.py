@@ -70,6 +70,20 @@ class ImportContext:
         else:
             self.draft.close(self.server, {"path": "/"}, directive)
 
+    def fence(self, section: DraftSection) -> None:
+        """The section keeps people out beside all that Require says."""
+        self.location()
+        if section not in self.server.fenced:
+            self.server.fenced.append(section)
+
+    def shut(self, directive: Directive, test: str) -> DraftRow:
+        """Nobody for whom an expression holds is let in where a directive stands, whatever other sections say: the
+        row that says so."""
+        where = self.where(self.section_only())
+        expr = f"({where['expr']}) && {test}" if "expr" in where else test
+        self.draft.close(self.server, {**where, "expr": expr}, directive, "needed")
+        return self.server.closed[-1]
+
     def unanswered(self, directive: Directive, where: Mapping[str, str]) -> None:
         """A row in the place of what forwarded these paths and is lost: it forwards to nobody, which answers 503, so
         that no wider row and no file gets them, and what is excepted from it still does not go there."""

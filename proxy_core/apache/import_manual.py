@@ -184,6 +184,14 @@ ErrorDocument 503 "/down.html#"
 ExpiresActive On
 ExpiresDefault A600
 ExpiresByType image/png "access plus 1 month"
+CacheEnable disk /
+CacheDisable /private
+CacheRoot /var/cache/httpd
+CacheDefaultExpire 600 < CacheEnable disk /
+CacheIgnoreHeaders Set-Cookie < CacheEnable disk /
+CacheLockMaxAge 3 < CacheEnable disk /
+CacheQuickHandler On
+<Location /shop> | CacheEnable disk
 DeflateCompressionLevel 6
 AddOutputFilterByType DEFLATE text/html
 Substitute "s|a|b|"

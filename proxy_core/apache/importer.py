@@ -128,8 +128,8 @@ def without(draft: SiteDraft, blocks: list[Block], found: list[tuple[int, Proble
                 lost = unset.setdefault(block.content.get("host", ""), {})
                 lost[doubts.variable(re.escape(name))] = f"{name} is not set"
     for host, block in shut.items():
-        where = {"id": draft.location_id("closed"), **({"host": host} if host else {}), "path": "/", "expr": "true"}
-        kept.append(Block(("locations",), {**where, "require": [CLOSED]}, block.origins, row=True))
+        where = {"id": draft.location_id("closed"), **({"host": host} if host else {}), "path": "/"}
+        kept.append(Block(("locations",), {**where, "final": True, "require": [CLOSED]}, block.origins, row=True))
     for host, lost in unset.items():
         kept = doubts.closed(draft, kept, host, lost)
     return kept
@@ -160,8 +160,8 @@ def closings(block: Block) -> Iterator[dict[str, Any]]:
             yield {key: value for key, value in block.content.items() if not key.startswith("client_")}
         case _ if {"require", "methods"} & block.content.keys():
             narrow = {key: value for key, value in block.content.items() if key not in ("expr", "merging", "methods")}
-            whole = {**kept, "path": "/", "expr": "true", "require": [CLOSED]}
-            yield from _further(block, {**narrow, "require": [CLOSED]}, whole)
+            whole = {**kept, "path": "/", "final": True, "require": [CLOSED]}
+            yield from _further(block, {**narrow, "final": True, "require": [CLOSED]}, whole)
 
 
 def _further(block: Block, *steps: dict[str, Any]) -> Iterator[dict[str, Any]]:

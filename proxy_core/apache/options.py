@@ -138,6 +138,24 @@ UPSTREAM_TLS: Table = {
     "SSLProxyMachineCertificateFile": ("cert", PATH),
 }
 
+CACHE: Table = {
+    "CacheRoot": ("folder", PATH),
+    "CacheDefaultExpire": ("default_expire", NUMBER),
+    "CacheMinExpire": ("min_expire", NUMBER),
+    "CacheMaxExpire": ("max_expire", NUMBER),
+    "CacheLastModifiedFactor": ("last_modified_factor", NUMBER),
+    "CacheIgnoreNoLastMod": ("ignore_no_last_mod", SWITCH),
+    "CacheIgnoreQueryString": ("ignore_query", SWITCH),
+    "CacheIgnoreCacheControl": ("ignore_client", SWITCH),
+    "CacheStoreNoStore": ("store_no_store", SWITCH),
+    "CacheStorePrivate": ("store_private", SWITCH),
+    "CacheStoreExpired": ("store_expired", SWITCH),
+    "CacheStaleOnError": ("stale_on_error", SWITCH),
+    "CacheMaxFileSize": ("largest", COUNT),
+    "CacheLockMaxAge": ("wait", NUMBER),
+}
+"""Directives of one value that [cache] says."""
+
 MEMBER: Table = {
     "loadfactor": ("weight", NUMBER),
     "route": ("route", TEXT),

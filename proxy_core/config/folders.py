@@ -27,6 +27,11 @@ without one: a file answers all the same, a folder is as if it were asked for wi
 the default handler by the file's name)."""
 
 
+CODED = "*"
+"""Stands around what is put before the key of a target: the codings that the client takes for a file that is coded
+already, those that it likes best first."""
+
+
 class Inside(Struct, frozen=True):
     """What the first part of a target inside says: the key of a Root, and whose word on types of files holds: that of a
     host, and of rows of [[locations]]."""

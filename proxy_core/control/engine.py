@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -38,6 +39,7 @@ from proxy_core.control.upgrading.handing_over import HandingOver
 from proxy_core.control.view import Generation, IncidentNote, LastChange, SiteState, Snapshot
 from proxy_core.control.watching import figures
 from proxy_core.control.watching.access_log import AccessLogs
+from proxy_core.control.watching.cache_load import purge
 from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.events import Sight
 from proxy_core.control.watching.log_records import Record, record
@@ -109,6 +111,7 @@ class Engine:
         )  # fmt: skip
         self._checks = Checks(self._server.upstreams)
         self._beats = MemberHeartbeats(self._current, self._server.upstreams.resolver)
+        self.purge = partial(purge, self._server.cache)
         self.metrics = MetricsText(self.metrics_text, self._server.unready)
         self._server.inherited = self._beats.inherited = self.metrics.inherited = kept.sockets
         parts = (self._registry, self._recorder, self._server, self.metrics, self._beats, self._checks)

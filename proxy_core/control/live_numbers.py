@@ -16,6 +16,7 @@ from proxy_core.control.demo.run import Demo
 from proxy_core.control.editing.editor import Editor
 from proxy_core.control.view import Generation, ListenerState, Snapshot
 from proxy_core.control.watching import figures
+from proxy_core.control.watching.cache_load import cache_load
 from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.diagnosis import Diagnosis
 from proxy_core.control.watching.effects import Effects
@@ -59,7 +60,8 @@ class LiveNumbers:
         rules, recorder, minute = self._current.rules, self._recorder, self._minute
         if minute is None or minute.rules is not rules or minute.closed is not figures.newest(recorder):
             minute = self._minute = figures.minute(rules, recorder, minute, self._did)
-        return replace(self._seen(minute), shadows=shadow_loads(rules, self._server.shadows.tallies))
+        shadows, cache = shadow_loads(rules, self._server.shadows.tallies), self._server.cache
+        return replace(self._seen(minute), shadows=shadows, cache=cache_load(cache) if cache.asked_for else None)
 
     def snapshot_at(self, at: float) -> Snapshot:
         steps = self._recorder.hour.steps

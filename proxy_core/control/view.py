@@ -16,6 +16,7 @@ from proxy_core.control.editing.commands import Command, Preview, Result
 from proxy_core.control.editing.pending import Pending
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.watching.cache_load import CacheLoad
 from proxy_core.control.watching.details import Details
 from proxy_core.control.watching.effects import GenerationEffect
 from proxy_core.control.watching.log_records import Record
@@ -269,6 +270,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """The change in force that waits to be confirmed, None for none."""
     shadows: tuple[ShadowLoad, ...] = ()
     """What copies of requests have shown, by route; nothing of it is known of the past."""
+    cache: CacheLoad | None = None
+    """What the shared cache does, None where no route and no location has one; nothing of it is known of the past."""
 
 
 class Generation(Struct, frozen=True, kw_only=True):
@@ -360,6 +363,9 @@ class EngineView(Protocol):
 
     async def note(self, since: float) -> IncidentNote:
         """Write a note of the last ``since`` seconds. Raises OSError."""
+
+    async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:
+        """Throw out what is kept of a URL, of URLs that begin so, of a tag, or all; how many. Raises OSError."""
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         """What comes of each row of [[tests]] now. Raises OSError."""

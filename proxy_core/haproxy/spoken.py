@@ -29,7 +29,7 @@ SPOKEN: dict[type[Struct], tuple[str, ...]] = {
         "version", "site", "listeners", "limits", "bans", "access_log", "access_logs", "recording", "log", "hosts",
         "env", "rewrites", "maps", "access", "auth", "forward_auth", "routes", "locations", "file_types", "headers",
         "expires", "reverse", "errors", "balancers", "metrics", "heartbeat", "upstream_tls", "control", "tests",
-        "console",
+        "console", "cache",
     ),
     Options: _OF_OPTIONS,
     Host: (

@@ -112,6 +112,8 @@ class BoundRoute(Struct, frozen=True):
     """The name and port in addresses of our own, "" for those that the client used."""
     tls: UpstreamTls | None = None
     """What the host says of TLS towards members, None where it says nothing."""
+    cache: bool = False
+    """Whether answers are kept for other clients."""
     shadow: Shadow | None = None
     """Where copies of its requests go, None for nowhere."""
 

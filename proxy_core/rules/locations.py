@@ -2,9 +2,9 @@
 
 The order is Apache's (server/request.c, ap_directory_walk, ap_file_walk, ap_location_walk, ap_if_walk; mod_proxy.c,
 proxy_walk): sections for targets first, or those for folders, the shortest path first, then those for names of files;
-then those for paths, and last those with an expression. What a later one says wins. A path section holds for whole
-segments of the decoded path; a target section is a plain prefix of the URL, or a wildcard pattern when it has * ? or [
-in it. Folders are compared as they are written.
+then those for paths, those with an expression, and last those that are final. What a later one says wins. A path
+section holds for whole segments of the decoded path; a target section is a plain prefix of the URL, or a wildcard
+pattern when it has * ? or [ in it. Folders are compared as they are written.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class BoundSection(Struct, frozen=True):
     """Whether it is for what a request goes to."""
     guard: Guard
     """Who may ask there."""
+    level: int = 0
+    """Its kind, by how late it is laid over others: the first number of ``depth``."""
     rules: tuple[BoundRewrite, ...] = ()
     """Its rewrite rules."""
     redirects: tuple[BoundRoute, ...] = ()
@@ -112,6 +114,7 @@ def compile(
             row,
             _test(row),
             guard(row),
+            depth(row)[0],
             tuple(rule for rule in rules if rule.row.location == row.id),
             tuple(route for place, route in redirects if place == row.id),
             tuple(setter for setter in setters if setter.row.location == row.id),
@@ -125,16 +128,15 @@ def compile(
 
 def depth(row: Location) -> tuple[int, ...]:
     """How late a row is laid over the others; expressions for folders go by their slashes (``reorder_sorter`` in
-    server/core.c), and <If> by what it stands in, a server first (``merge_core_dir_configs``). Behind all of them is
-    what nobody may have, whatever else holds."""
-    if row.expr == "true" and row.require == ("all denied",):
+    server/core.c), <Files> and <If> by what they stand in, a server first (``merge_core_dir_configs``)."""
+    if row.final:
         return (6,)
     if row.expr:
         return (5, 0) if row.path == "/" else (5, *depth(replace(row, expr="")))
     if row.path is not None or row.path_regex is not None:
         return 4, 0
     if row.files is not None:
-        return 3, 0
+        return 3, *depth(replace(row, files=None))
     if row.folder_regex is not None:
         return 2, row.folder_regex.count("/")
     return (1, len(_segments(row.folder))) if row.folder is not None else (0, 0)
@@ -184,8 +186,7 @@ def settle(
 ) -> Forward | Redirect | Respond:  # fmt: skip
     """What the sections that hold for a subject say to where a request goes, and whether it is admitted there.
     ``guard`` is what holds without them. Raises Runaway and Unknown."""
-    for section in held:
-        guard = guard.under(section.guard)
+    guard = _guarded(held, guard)
     limiting = next((section for section in reversed(held) if section.methods), None)
     if limiting is not None and not _allows(limiting.methods, scope.view.method):
         return _not_allowed(limiting, decision, trace)
@@ -199,6 +200,23 @@ def settle(
             user=scope.user, auth=scope.auth, given=scope.given, fields=extras.fields + scope.told,
         ))  # fmt: skip
     return laid_over(held, decision) if isinstance(decision, Forward) else decision
+
+
+SEQUENTIAL = 2
+"""Sections up to this level, those for targets and folders, are laid over what holds one by one."""
+
+
+def _guarded(held: Sequence[BoundSection], guard: Guard) -> Guard:
+    """What is required. The sections for files, those for paths, and those with expressions are laid over each other
+    before they are laid over what holds without them, with the merging of the last (``ap_file_walk`` and its like)."""
+    own: Guard | None = None
+    level = 0
+    for section in held:
+        if own is not None and (section.level != level or level <= SEQUENTIAL):
+            guard, own = guard.under(own), None
+        level = section.level
+        own = section.guard if own is None else own.under(section.guard)
+    return guard if own is None else guard.under(own)
 
 
 def _allows(methods: frozenset[bytes], method: bytes) -> bool:
@@ -231,7 +249,7 @@ def holding(
             said = (row.target, row.target_regex, row.path_regex, row.path, row.folder, row.folder_regex, row.files,
                     row.expr)  # fmt: skip
             what = " ".join(filter(None, said))
-            shown = f'"{what}" is {"" if holds else "not "}for this request'
+            shown = f'"{what}" is {"" if holds else "not "}for this request{", over all others" * row.final}'
             trace.append(Step(section.address, "match" if holds else "no match", shown))
     return held
 
@@ -253,7 +271,7 @@ def laid_over(held: Sequence[BoundSection], decision: Forward) -> Forward:
 
 def _settings(row: Location) -> dict[str, Any]:
     """What the row says of how requests are forwarded, by the names that BoundRoute has for it."""
-    names = ("timeout", "error_override", "preserve_host", "max_body", "directory_index", "fallback_resource",
+    names = ("timeout", "error_override", "preserve_host", "max_body", "cache", "directory_index", "fallback_resource",
              "autoindex", "index_ignore", "follow_links")  # fmt: skip
     said = {name: value for name in names if (value := getattr(row, name)) is not None}
     return said | ({"codes": frozenset(error_statuses(row.override_codes))} if row.override_codes else {})

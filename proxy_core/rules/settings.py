@@ -17,8 +17,9 @@ from msgspec.structs import replace
 from proxy_core.config.model import ErrorPage, ExpiryRule, HeaderRule, Host, Options, ReverseRule, Site
 from proxy_core.config.own_fields import for_members
 from proxy_core.errors import Address
+from proxy_core.http.content_coding import Offer
 from proxy_core.http.statuses import REASONS, error_statuses
-from proxy_core.rules import hosts
+from proxy_core.rules import compressing, hosts
 from proxy_core.rules.decision import CookieRow, ReverseRow
 from proxy_core.rules.fields.edit_scope import Moment, found, value_of
 from proxy_core.rules.fields.edits import Edit, Edits, alike, compile_edit
@@ -29,12 +30,14 @@ _MOST_KEPT = 4096
 
 
 class Settings(Struct, frozen=True, eq=False):
-    """``pages`` are by status; ``reverse`` and ``cookies`` come before what the route says itself."""
+    """``pages`` are by status; ``reverse`` and ``cookies`` come before what the route says itself; ``offer`` says which
+    answers are coded, None for none."""
 
     edits: Edits
     pages: Mapping[int, ErrorPage]
     reverse: tuple[ReverseRow, ...] = ()
     cookies: tuple[CookieRow, ...] = ()
+    offer: Offer | None = None
 
     def page(self, status: int) -> ErrorPage | None:
         """The page for a status; one that httpd does not know gets that for 500 (``ap_index_of_response``)."""
@@ -112,8 +115,9 @@ class Scopes(Struct, eq=False):
             service = said.forward_auth or service
         given, told = _given(self.site, service), _told(self.site, service)
         dates = [row for row in sorted(self.site.expires, key=depth) if expires and depth(row) >= 0]
+        offered = compressing.offer(compressing.table(self.site, host, route, locations)[1])
         edits_made = Edits(
-            request=made["request"] + own["request"] + given,
+            request=made["request"] + own["request"] + given + compressing.of_requests(offered),
             response=made["response"] + own["response"] + _charset(*charset),
             always=made["always"] + own["always"],
             server=None if options.server_name == whole.server_name else options.server_name.encode(),
@@ -123,7 +127,7 @@ class Scopes(Struct, eq=False):
             adds=None if adds == whole.add_forwarded else adds,
             expiry={row.type.lower(): row for row in dates},
         )
-        return Settings(edits_made, pages, *explicit_rows(self.site, back))
+        return Settings(edits_made, pages, *explicit_rows(self.site, back), offered)
 
 
 _KINDS = ("request", "response", "always")
@@ -134,14 +138,16 @@ def compile_scopes(site: Site) -> Scopes | None:
     headers = [(row, compile_edit(row)) for row in site.headers if row.enabled]
     pages = [row for row in site.errors if row.enabled]
     differ = any(_differs(site, host) for host in site.hosts.values())
+    coding = any(compressing.offer(table) is not None for _, table in compressing.tables(site))
     places = any(
-        (row.add_forwarded, row.expires_active, row.default_charset) != (None, None, None)
+        (coding and row.compress is not None)
+        or (row.add_forwarded, row.expires_active, row.default_charset) != (None, None, None)
         or row.forward_auth in site.forward_auth
         for row in site.locations
     )
     rows = (*site.headers, *site.errors, *site.reverse, *site.expires)
     own = _own(site.site) or site.site.default_charset
-    if not (headers or pages or _users(site) or own or site.reverse or site.expires or differ or places):
+    if not (coding or headers or pages or _users(site) or own or site.reverse or site.expires or differ or places):
         return None
     located = places or any(row.location for row in rows)
     early, asks = any(row.early for row, _ in headers), any(edit.asks for _, edit in headers)

@@ -71,6 +71,10 @@ class Exchange:
     """When it was over."""
     cause: str = ""
     """In words what went wrong, "" for nothing."""
+    cache: str = ""
+    """How the cache served it: hit, stale, revalidated, collapsed, miss, bypass; "" where its route has none."""
+    age: int = 0
+    """Seconds that a kept answer was old that it got."""
     limit: str = ""
     """The limit that turned it away, "" for none."""
     replaced: int = 0

@@ -23,7 +23,7 @@ from proxy_core.rules.rule_state import RuleKey
 from proxy_core.runtime.exchange import CLIENT_LEFT, Exchange
 from proxy_core.runtime.failed_requests import SLOW, FailedRequests
 from proxy_core.runtime.last_hour import STEP, LastHour
-from proxy_core.runtime.route_tally import Tally
+from proxy_core.runtime.route_tally import CodedTally, Tally
 
 RING_REQUESTS = 10_000
 """Finished exchanges that the ring holds at most."""
@@ -92,6 +92,8 @@ class Recorder:
     """Seconds that all finished requests took together."""
     routes: dict[RuleKey, Tally] = field(default_factory=dict)
     """Totals of each route that took a request, by the route's identity."""
+    coded: dict[str, CodedTally] = field(default_factory=dict)
+    """Totals of answers that were coded, by coding."""
     seconds: deque[ClosedSecond] = field(default_factory=lambda: deque(maxlen=SECONDS))
     """The last closed seconds, oldest first."""
     hour: LastHour = field(default_factory=LastHour)

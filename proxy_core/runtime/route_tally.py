@@ -1,4 +1,5 @@
-"""What is counted of the requests of one route: for metrics and pages, kept by a swap, handed on by an upgrade."""
+"""What is counted of the requests of one route, and of answers that were coded: for metrics and pages, kept by a swap,
+handed on by an upgrade."""
 
 from __future__ import annotations
 
@@ -31,3 +32,21 @@ class Tally:
     def histogram(self) -> Histogram:
         """Counts by bucket of how long they took."""
         return merged((self.closed, self.fresh))
+
+
+@dataclass(slots=True)
+class CodedTally:
+    """Totals of the answers that were coded in one way."""
+
+    answers: int = 0
+    """How many there were."""
+    plain: int = 0
+    """Bytes of their bodies before."""
+    coded: int = 0
+    """Bytes of their bodies after."""
+
+    def add(self, plain: int, coded: int) -> None:
+        """One more."""
+        self.answers += 1
+        self.plain += plain
+        self.coded += coded

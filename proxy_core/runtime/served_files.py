@@ -15,12 +15,14 @@ from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core.config.folders import Root
+from proxy_core.http.content_coding import SUFFIXES
 from proxy_core.http.escaping import uri_escaped
 
 _MARKS: Final = (b".", b"~", b"-1", b"-2", b"-wal", b"-shm", b"-journal", b"-old", b"-bak")
@@ -73,6 +75,57 @@ def look(folder: Path, root: Root, spelled: str, private: Sequence[Path] = (), m
     except (OSError, ValueError):
         pass
     return Found(404)
+
+
+START: Final = 64 * 1024
+
+
+class OpenFile(Struct, frozen=True):
+    """A file that is sent, open."""
+
+    file: BinaryIO
+    """It itself; who has got it closes it."""
+    start: bytes
+    """Its first bytes, at most ``START``, which are all of most files."""
+    size: int
+    """Its bytes."""
+    modified: int
+    """When it was changed, in microseconds since the epoch."""
+    coding: str = ""
+    """The coding that its content is in, "" for none."""
+    varies: bool = False
+    """Whether another client gets it in another coding."""
+
+
+def opened(file: str, taken: Sequence[str] | None = None, private: Sequence[Path] = ()) -> OpenFile:
+    """A file that was found, or the one beside it that is coded already, in the first of these codings in which there
+    is one; None: no other stands in for it. To be called in a thread. Raises OSError."""
+    if taken is None:
+        return _open(file)
+    changed = os.stat(file).st_mtime_ns
+    known = _stats(private)
+    beside = {coding: file + mark for coding, mark in SUFFIXES.items()}
+    there = [coding for coding, name in beside.items() if _stands_in(os.fsencode(name), changed, private, known)]
+    for coding in (each for each in taken if each in there):
+        with suppress(OSError):
+            return replace(_open(beside[coding]), coding=coding, varies=True)
+    return replace(_open(file), varies=bool(there))
+
+
+def _open(name: str) -> OpenFile:
+    file = open(name, "rb", buffering=0)  # noqa: SIM115  # who gets it closes it
+    found = os.fstat(file.fileno())
+    return OpenFile(file, os.pread(file.fileno(), START, 0), found.st_size, found.st_mtime_ns // 1000)
+
+
+def _stands_in(name: bytes, changed: int, private: Sequence[Path], known: Container[tuple[int, int]]) -> bool:
+    """Whether a file beside another one is what that one is in a coding: no link, not older, and not private."""
+    try:
+        found = os.lstat(name)
+    except OSError:
+        return False
+    is_it = stat.S_ISREG(found.st_mode) and found.st_mtime_ns >= changed and os.access(name, os.R_OK)
+    return is_it and not _is_private(found, name, private, known)
 
 
 def _leads_nowhere(file: bytes) -> bool:

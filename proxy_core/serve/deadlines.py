@@ -44,6 +44,8 @@ FACT: Final = Wait(504, "an answer that a rule asked for did not come")
 """An answer that a rule asked for: of a map, a file, a password. It has a deadline of its own."""
 MEMBER: Final = Wait(503, "no member of {pool} was free within {seconds:g} s")
 """A member with a free place (the balancer's ``timeout``)."""
+SHARED: Final = Wait()
+"""Another request, which asks a member for the same answer already (``[cache] wait``); then it asks itself."""
 CONNECT: Final = Wait(503, "the upstream did not accept", blames=True)
 """A connection to the member. It has a deadline of its own (``connect_timeout``)."""
 BODY: Final = Wait(408, "the client stopped sending its request body", "body_time")

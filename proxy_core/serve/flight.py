@@ -18,11 +18,14 @@ from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.rules.decision import Forward, Redirect
 from proxy_core.rules.facts import MOST_ANSWERS, NOTHING, FactKey, Facts, Need
 from proxy_core.runtime.exchange import CLIENT_LEFT
-from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, MEMBER, ROOM
+from proxy_core.serve.cache_lookup import given, look
+from proxy_core.serve.cached_way import CacheWay
+from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, MEMBER, ROOM, SHARED
 from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.retries import RETRY_CREDIT
+from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.waiting_lines import ANYTHING, IN_PROXY
 from proxy_core.serve.way import way
 
@@ -89,7 +92,13 @@ class Flight(OpenRequest):
         if isinstance(decision, Forward):
             if self.fields.length == CHUNKED:
                 self.client.bound_body(decision.route.max_body)
-            self.forwarding = forwarding = Forwarding(self, decision)
+            forwarding: ForwardingSide = Forwarding(self, decision)
+            if decision.route.cache and not self.page_for:
+                known = look(self, self.fields, decision)
+                if given(self, known, decision):
+                    return
+                forwarding = CacheWay(self, forwarding, decision, known)
+            self.forwarding = forwarding
             forwarding.decided()
         elif isinstance(decision, Redirect):
             self.respond(decision.status, "", decision.location)
@@ -159,6 +168,8 @@ class Flight(OpenRequest):
             self.turn_away(RefusedRequest(late.status, late.cause, late.limit, 1.0))
         elif forwarding is None:
             self.fail(late.status, late.cause)
+        elif late is SHARED:
+            forwarding.expired()
         elif late is MEMBER:
             seconds = forwarding.pool.balancer.timeout
             self.busy(late.cause.format(seconds=seconds, pool=forwarding.pool.name), seconds)

@@ -20,11 +20,11 @@ from proxy_core.rules.decision import Forward
 from proxy_core.rules.facts import NOTHING, Facts, Unknown
 from proxy_core.rules.hash_key import hash_key
 from proxy_core.runtime.upstreams.connector import Unreachable
+from proxy_core.serve.caching_request import request_kind
 from proxy_core.serve.deadlines import CONNECT, MEMBER
 from proxy_core.serve.member_tls import secured_key
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.retries import RETRIES, repeatable
-from proxy_core.serve.shadowed_request import upstream_request
 from proxy_core.serve.upstream_request import UpstreamRequest
 
 
@@ -124,8 +124,8 @@ class Forwarding:
         key = member.upstream if member.upstream.tls is None else self._secured(member)
         connection = flight.state.upstreams.take(key)
         if connection is not None:
-            shadow = self._decision.route.shadow
-            kind = UpstreamRequest if shadow is None else upstream_request(flight, shadow)
+            route = self._decision.route
+            kind = request_kind(flight, route) if route.cache or route.shadow is not None else UpstreamRequest
             flight.upstream = request = kind(flight, self, member, connection)
             request.sent(self._decision)
         else:
@@ -144,8 +144,7 @@ class Forwarding:
                 self._unreachable(member, error)
             else:
                 flight.task = None
-                shadow = self._decision.route.shadow
-                kind = UpstreamRequest if shadow is None else upstream_request(flight, shadow)
+                kind = request_kind(flight, self._decision.route)
                 flight.upstream = request = kind(flight, self, member, connection)
                 request.sent(self._decision)
         except Exception as error:
@@ -212,6 +211,14 @@ class Forwarding:
         if self.member is not None:
             self.member.state.errors += 1
             passive_checks.silent(self.pool, self.member, monotonic(), self.timeout)
+
+    def rescued(self, status: int) -> bool:
+        """Nothing is kept that could take the place of an error."""
+        return False
+
+    def expired(self) -> None:
+        """It waits for no other request."""
+        raise NotImplementedError
 
     def release(self) -> None:
         """The member is busy with it no longer."""

@@ -1,32 +1,28 @@
-"""Files: the internal member that answers from the folders of the site, by aiohttp's FileResponse.
+"""Files: the internal member that answers from the folders of the site.
 
 It is reached over pairs of sockets, so nothing listens anywhere and nobody else can ask it. A target is the key of a
 Root and a path in it, which ``runtime.served_files`` looks up. A folder without a slash is redirected to the one with
 (mod_dir); its listing is made by the rules, never here. What is no file is a bare status, for which the flight has its
-own page. Ranges and validators are FileResponse's (RFC 9110 §13, §14), but for what it would misread: then the whole is
-sent.
+own page. How a file is sent, whole or in parts, is ``file_answer``'s.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from time import time
 from typing import Final
 
 from aiohttp import hdrs, web
-from aiohttp.abc import AbstractStreamWriter
 
-from proxy_core.config.folders import MADE, METHODS, inside
+from proxy_core.config.folders import CODED, MADE, METHODS, Root, inside
 from proxy_core.rules.program import Program
-from proxy_core.runtime.served_files import look
-from proxy_core.serve.connection_setup import opened
+from proxy_core.runtime.served_files import Found, OpenFile, look, opened
+from proxy_core.serve import file_answer
+from proxy_core.serve.connection_setup import opened as connection_opened
 from proxy_core.serve.file_types import described
 
-_RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-\d{1,18})\Z").match
 _CLOSING: Final = 0.1
 """Seconds that an answer may still take when the proxy closes."""
 
@@ -49,7 +45,7 @@ class LocalFiles:
         try:
             near.setblocking(False)
             far.setblocking(False)
-            await opened(self._server, far)  # where that is cancelled, it ends as soon as the near end does
+            await connection_opened(self._server, far)  # where that is cancelled, it ends as soon as the near end does
         except BaseException:
             near.close()
             raise
@@ -61,9 +57,13 @@ class LocalFiles:
             await server.shutdown(_CLOSING)  # 0 would be for ever
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        fields = {hdrs.SERVER: "rproxy"}
+        fields: dict[str, str] = {hdrs.SERVER: "rproxy"}
         path, mark, query = request.raw_path.partition("?")
         first, slash, rest = path.removeprefix("/").partition("/")
+        taken: list[str] | None = None
+        if first.startswith(CODED):
+            _, codings, first = first.split(CODED, 2)
+            taken = codings.split(",")
         where = inside(first)
         program = self._program()
         root = program.roots.get(where.key.removesuffix(MADE))
@@ -72,38 +72,38 @@ class LocalFiles:
         if request.method == "OPTIONS":
             return web.Response(headers={**fields, hdrs.ALLOW: ",".join(METHODS)})
         private = (*self._own, *(self._folder / name for name in program.private))
-        found = await asyncio.to_thread(look, self._folder, root, slash + rest, private, where.key.endswith(MADE))
+        made = where.key.endswith(MADE)
+        found, open_file = await asyncio.to_thread(_looked_up, self._folder, root, slash + rest, private, made, taken)
         if found.bare and request.method == "POST":
             return web.Response(status=404, headers=fields)
         if found.location:
             fields[hdrs.LOCATION] = f"/{where.key}{found.location}{mark}{query}"
-        if not found.file:
+        if open_file is None:
             return web.Response(status=found.status, headers=fields)
         said = described(found.file, program.file_types(where.host, where.sections))
         fields[hdrs.CONTENT_TYPE] = said.type or "application/octet-stream"
-        if said.encoding:
-            fields[hdrs.CONTENT_ENCODING] = said.encoding
+        if encoding := ", ".join(filter(None, (said.encoding, open_file.coding))):
+            fields[hdrs.CONTENT_ENCODING] = encoding
         if said.language:
             fields[hdrs.CONTENT_LANGUAGE] = said.language
-        return _File(found.file, headers=fields)
+        if open_file.varies:
+            fields[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+        try:
+            return await file_answer.sent(request, open_file, fields)
+        finally:
+            open_file.file.close()
 
 
-class _File(web.FileResponse):
-    """A file, for a request without the fields that FileResponse would misread."""
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        asked = request.headers.copy()
-        asked.pop(hdrs.ACCEPT_ENCODING, None)  # or a file beside it, with .gz, would be taken for it
-        since = request.if_modified_since
-        if since is not None and since.timestamp() > time():  # RFC 9110 §13.1.3: no file changes later than now
-            asked.pop(hdrs.IF_MODIFIED_SINCE, None)
-        tagged = asked.get(hdrs.IF_RANGE, "")[:1] in ('"', "W")
-        if tagged or request.method == "POST" or not _one_range(asked.get(hdrs.RANGE, "")):
-            asked.pop(hdrs.RANGE, None)
-        return await super().prepare(request.clone(headers=asked))
-
-
-def _one_range(field: str) -> bool:
-    """Whether it asks for one range that is none but sound (RFC 9110 §14.1.2); else the whole may be sent."""
-    found = _RANGE(field)
-    return found is not None and not (found[1] and found[2] and int(found[2]) < int(found[1]))
+def _looked_up(
+    folder: Path, root: Root, path: str, private: tuple[Path, ...], made: bool, taken: list[str] | None
+) -> tuple[Found, OpenFile | None]:
+    """What a path stands for, and the file that it does, open."""
+    found = look(folder, root, path, private, made)
+    if not found.file:
+        return found, None
+    try:
+        return found, opened(found.file, taken, private)
+    except PermissionError:
+        return Found(403), None
+    except OSError:
+        return Found(404), None

@@ -12,12 +12,15 @@ from typing import Final
 
 from msgspec import Struct
 
+from proxy_core.http import content_coding
+from proxy_core.http.content_coding import CodingChoice, Offer
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.statuses import REASONS
 from proxy_core.http.syntax import without
 from proxy_core.rules.decision import BoundRoute, CookieRow, ReverseRow
 from proxy_core.rules.fields.edit_scope import found
 from proxy_core.rules.routing.reverse import mapped, mapped_cookie
+from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve.bound_listener import HSTS
 from proxy_core.serve.builtin_pages import Recipient, date
@@ -47,6 +50,24 @@ def own_base(view: RequestView, route: BoundRoute, server_name: str) -> str:
     that counts in its place."""
     canonical = route.canonical.removesuffix(":443" if view.scheme == "https" else ":80")
     return f"{view.scheme}://{canonical or view.host.decode('latin-1').lower() or server_name}"
+
+
+def choice(offer: Offer, exchange: Exchange, answer: Answer) -> CodingChoice:
+    """Which coding an answer gets. Where the site edits Accept-Encoding, what it makes of it counts, as in httpd; but
+    not what this proxy itself asks members for. What is kept was asked of nobody, so the client's own word counts."""
+    view, extras = exchange.view, exchange.extras
+    told = view.head if offer.ask_identity else exchange.forwarded or view.head
+    asked = content_coding.asked(view.head, told, view.env if extras is None else extras.env)
+    return content_coding.choice(offer, asked, answer.status, answer.lines, answer.length)
+
+
+def coded(answer: Answer, found: CodingChoice, length: int) -> Answer:
+    """The answer as it is where a choice is carried out, with a body of so many bytes."""
+    made = Answer(answer.raw, answer.status, content_coding.fields(found, answer.lines))
+    made.length, made.dated, made.challenges = length, answer.dated, answer.challenges
+    addresses = [answer.lines[at] for at in answer.addresses]
+    made.addresses = [at for at, line in enumerate(made.lines) if at and line in addresses]
+    return made
 
 
 def head(

@@ -120,6 +120,8 @@ class OpenRequest:
         """Answer it here; ``moved`` is the URL that a redirect names. An error may have a page that is a request of its
         own (``ap_die``)."""
         self.drop_upstream()
+        if status >= 500 and self.forwarding is not None and self.forwarding.rescued(status):
+            return
         row = self.settings.page(status) if self.settings is not None else None
         if row is not None and row.path is not None:
             self.exchange.status, self.exchange.cause, self.exchange.replaced = status, cause, status

@@ -60,6 +60,11 @@ class RequestReader:
         self._changed: tuple[Edits, RequestFields, RequestFields] | None = None
         self._hop: Hop | None = None
 
+    @property
+    def added(self) -> tuple[bytes, ...]:
+        """Field lines that go upstream with each request of the connection, whatever the client sends."""
+        return self._lines
+
     def read(self, head: bytes, policy: ClientPolicy) -> tuple[RequestView, RequestFields]:
         """``head`` is whole, from the request line to the empty line. Raises RefusedRequest."""
         plain = _PLAIN_LINE(head)

@@ -27,6 +27,7 @@ from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
 from proxy_core.runtime.upstreams.connector import Upstreams
+from proxy_core.serve.answer_cache import AnswerCache
 from proxy_core.serve.bound_listener import BoundListener, key
 from proxy_core.serve.buffers import WRITE_BUFFER
 from proxy_core.serve.client_connection import ClientConnection
@@ -77,6 +78,7 @@ class ProxyServer:
         self.upstreams = Upstreams(WRITE_BUFFER, folder=folder)
         self._state = ServerState(current, recorder, self.upstreams, log, outside or Outside(folder=folder))
         self._state.outside.private = private
+        self.cache = self._state.cache = AnswerCache(folder)
         self.upstreams.inside = lambda: self._served_files().connect()
         self._files: LocalFiles | None = None
         self._private = private
@@ -129,6 +131,7 @@ class ProxyServer:
         """The prepared listeners are in force: new ones accept, gone ones drain."""
         self.services.forget()
         self.shadows.adopt(self._state.current.rules)
+        self.cache.adopt(self._state.current.rules.site)
         if self._state.current.rules.program.roots:
             self._served_files()
         kept = set(prepared.kept)
@@ -237,6 +240,7 @@ class ProxyServer:
             client.cut()
         self.services.close()
         self._state.shadows.close()
+        self.cache.close()
         self._state.upstreams.close()
         if self._files is not None:
             await self._files.close()

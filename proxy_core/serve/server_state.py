@@ -15,6 +15,7 @@ from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.rule_set import Current, RuleSet
 from proxy_core.runtime.upstreams.connector import Upstreams
+from proxy_core.serve.answer_cache import AnswerCache
 from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.client_policy import ClientPolicy, client_policy
 from proxy_core.serve.known_blocks import KnownBlocks
@@ -37,6 +38,8 @@ class ServerState:
     """Is told of our own mistakes, and of what is worth a look."""
     outside: Outside
     """Has the answers that rules ask for."""
+    cache: AnswerCache = field(default_factory=AnswerCache)
+    """Answers that are kept."""
     most_clients: int = 1 << 19
     """Connections of clients at a time; more would leave no file descriptors for members."""
     lines: Lines = field(default_factory=Lines)

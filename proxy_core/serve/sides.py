@@ -60,10 +60,13 @@ class ClientSide(Protocol):
 class ForwardingSide(Protocol):
     """How a request comes to a member, as the request and what is sent over a connection see it."""
 
-    pool: Pool
-    """Whose member it is for."""
-    timeout: float
-    """Seconds of silence that are borne."""
+    @property
+    def pool(self) -> Pool:
+        """Whose member it is for."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds of silence that are borne."""
 
     def decided(self) -> None:
         """Elect a member, or wait for one."""
@@ -77,6 +80,12 @@ class ForwardingSide(Protocol):
 
     def release(self) -> None:
         """The member is busy with it no longer."""
+
+    def rescued(self, status: int) -> bool:
+        """Whether the client got an answer that is kept in place of an error with this status."""
+
+    def expired(self) -> None:
+        """It has waited for long enough for another request's answer."""
 
 
 class UpstreamSide(Protocol):

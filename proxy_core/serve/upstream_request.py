@@ -12,13 +12,15 @@ from time import monotonic
 
 from proxy_core.balance import passive_checks, sticky
 from proxy_core.balance.pool import BoundMember
+from proxy_core.http.content_coding import Offer
 from proxy_core.rules.decision import Forward
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.connector import IDLE_SECONDS
-from proxy_core.runtime.upstreams.response_head import Answer
-from proxy_core.serve import field_edits, member_answer
+from proxy_core.runtime.upstreams.response_head import UNTIL_CLOSE, Answer
+from proxy_core.serve import coded_body, field_edits, member_answer
 from proxy_core.serve.buffers import DISCARD
 from proxy_core.serve.builtin_pages import CONTINUE, Recipient
+from proxy_core.serve.coded_body import CodedBody
 from proxy_core.serve.deadlines import ANSWER, BODY, CLOSED, HALF_CLOSED_SECONDS, READING, SENDING, TUNNEL
 from proxy_core.serve.member_answer import Reverse
 from proxy_core.serve.open_request import OpenRequest
@@ -33,12 +35,14 @@ _PAGES = frozenset((200, 301, 302, 303, 307, 308))
 class UpstreamRequest:
     """A Receiver: what came of one request over one connection goes to its client."""
 
-    __slots__ = ("_alone", "_chunked", "_connection", "_flight", "_forwarding", "_full", "_hidden", "_member")
+    __slots__ = ("_alone", "_chunked", "_coded", "_connection", "_flight", "_forwarding", "_full", "_hidden", "_member")
 
     _alone: bool
     """The connection is for this request alone."""
     _chunked: bool
     """The client gets the answer's body in chunks."""
+    _coded: CodedBody | None
+    """Codes the answer's body on its way, None where it passes as it is."""
     _full: bool
     """The member takes no more of the request's body for now."""
     _hidden: bool
@@ -52,6 +56,7 @@ class UpstreamRequest:
         self._member = member
         self._connection = connection
         self._alone = self._chunked = self._full = self._hidden = False
+        self._coded = None
 
     # -- sent: the head is on its way upstream, and the body as far as it has come
 
@@ -195,6 +200,9 @@ class UpstreamRequest:
         if answer.status >= 400 and route.hides(answer.status):
             self._hide(answer, now)
             return
+        came = len(data)
+        if settings is not None and settings.offer is not None:
+            answer, data = self._code(settings.offer, answer, data)
         rows, cookies = route.reverse, route.cookies
         ready_for: object = route if cookies else None
         steady = True
@@ -221,11 +229,33 @@ class UpstreamRequest:
             )
             if plain:
                 answer.ready, answer.ready_for = head if keep else member_answer.lasting(head), ready_for
+        if came:
+            state.read += came
+        if self._coded is not None:
+            self._coded.begin(head, self._chunked, data)
+            return
         if data:
             exchange.sent += len(data)
-            state.read += len(data)
             head += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
         flight.client.write(head)
+
+    def _code(self, offer: Offer, answer: Answer, data: bytes) -> tuple[Answer, bytes]:
+        """The answer and what has come of its body, as they are where the site codes answers."""
+        flight = self._flight
+        found = member_answer.choice(offer, flight.exchange, answer)
+        if not (found.varies or found.coding):
+            return answer, data
+        length = answer.length
+        if found.coding:
+            coding, level, length = found.coding, offer.levels[found.coding], UNTIL_CLOSE
+            if flight.exchange.view.method == b"HEAD":
+                pass
+            elif len(data) == answer.length and len(data) <= coded_body.quick(coding, level):
+                data = coded_body.whole(flight, coding, level, data)
+                length = len(data)
+            else:
+                self._coded = CodedBody(flight, self._connection, coding, level)
+        return member_answer.coded(answer, found, length), data
 
     def _hide(self, answer: Answer, now: float) -> None:
         """Send our page at once; what the member says is read and thrown away if it is short enough."""
@@ -245,8 +275,11 @@ class UpstreamRequest:
     def body(self, data: bytes) -> None:
         self._alive(monotonic())
         if not self._hidden:
-            self._flight.exchange.sent += len(data)
             self._member.state.read += len(data)
+            if self._coded is not None:
+                self._coded.feed(data)
+                return
+            self._flight.exchange.sent += len(data)
             self._flight.client.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     def ended(self, reusable: bool) -> None:
@@ -257,6 +290,9 @@ class UpstreamRequest:
             flight.state.upstreams.give_back(self._connection, now, member.ttl or IDLE_SECONDS)
         else:
             self._connection.drop()
+        if self._coded is not None:
+            self._coded.end()
+            return
         if self._chunked and not self._hidden:
             flight.client.write(b"0\r\n\r\n")
         flight.done(now)

@@ -15,9 +15,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from proxy_core.balance.pool import BoundMember
+from proxy_core.http.content_coding import asked
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.request_view import RequestView
 from proxy_core.http.upgrade import granted
+from proxy_core.rules.compressing import standing_in
 from proxy_core.rules.decision import NO_EXTRAS, Forward, Redirect, Respond, Trace
 from proxy_core.rules.facts import Need, Unknown
 from proxy_core.rules.fields.apply_edits import ask_for
@@ -82,6 +84,14 @@ def way(
             ask_for(settings.edits.asking, moment(now))
         if not isinstance(decision, Forward):
             return Way(decision, host, settings, view, fields, notes)
+        if (
+            settings is not None
+            and settings.offer is not None
+            and settings.offer.precompressed
+            and decision.route.folder
+        ):
+            env = view.env if decision.extras is None else decision.extras.env
+            decision = standing_in(decision, settings.offer, asked(view.head, view.head, env))
         if fields.length:
             most = reader.body_bound(decision.route.max_body)
             if most and (fields.length > most or exchange.received > most):

@@ -316,7 +316,7 @@ class BalancersPage(Page):
         pair = [*self._marked(), *([load] if load is not None else [])]
         pair = list({each.member: each for each in pair}.values())
         if len(self._marked()) > 2 or len(pair) < 2:
-            return self.console.say("Mark two members with space, or mark one and go to the other; then c compares.")
+            return self.console.say("Mark two members with space, or one and go to the other.")
         one, other = ((each.balancer, each.member) for each in pair[:2])
         self.action_unmark()  # else the next key, after the comparison, would change them both
         self.app.push_screen(ComparePage(one, other))

@@ -73,7 +73,7 @@ class DetailsPage(Page):
         edits = [history[n] for n in made.generations if n in history] if made else []
         width = self.size.width - 5
         lines = [
-            *state(self._subject, snapshot),
+            *state(self._subject, snapshot, width),
             *(ended(self._details, width) if self._details else [Content("…")]),
             *requests("failed last", self._failed, width),
             *requests("newest requests", self._newest, width),
@@ -116,29 +116,29 @@ def is_of(subject: Subject) -> Callable[[Record], bool]:
     return lambda row: row.route == subject.name
 
 
-def state(subject: Subject, snapshot: Snapshot) -> Iterator[Content]:
+def state(subject: Subject, snapshot: Snapshot, width: int) -> Iterator[Content]:
     """How it stands at this moment."""
     if subject.kind == "member":
         name = (subject.home, subject.name)
         load = next((each for each in snapshot.members if (each.balancer, each.member) == name), None)
-        yield from _member(load, snapshot.at) if load else [_gone(words.member_name(*name))]
+        yield from _member(load, snapshot.at, width) if load else [_gone(words.member_name(*name))]
         return
     rows = snapshot.routes if subject.kind == "route" else snapshot.rewrites
     row = next((each for each in rows if each.id == subject.name), None)
-    yield from _row(row, snapshot.at) if row else [_gone(subject.name)]
+    yield from _row(row, snapshot.at, width) if row else [_gone(subject.name)]
 
 
 def _gone(name: str) -> Content:
     return Content.styled(f"{words.printable(name)} did nothing in the hour before, or is gone", "$text-muted")
 
 
-def _member(load: MemberLoad, now: float) -> Iterator[Content]:
+def _member(load: MemberLoad, now: float, width: int) -> Iterator[Content]:
     yield member_facts.stands(load, now)
     pairs = [(fact.label, fact.text(load)) for fact in FACTS if fact.label not in ("state", "at")]
-    yield from _pairs(pairs)
+    yield from _pairs(pairs, width)
 
 
-def _row(load: RouteLoad, now: float) -> Iterator[Content]:
+def _row(load: RouteLoad, now: float, width: int) -> Iterator[Content]:
     yield Content.styled(words.printable(load.id), "bold")
     last = sentences.ago(now - load.last_hit_at) if load.last_hit_at else "never"
     latency, classes = load.latency, " ".join(words.count(number) for number in load.classes[1:]) or words.NOTHING
@@ -149,16 +149,23 @@ def _row(load: RouteLoad, now: float) -> Iterator[Content]:
             ("2xx 3xx 4xx 5xx", classes), ("p50 ms", words.millis(latency.p50)), ("p95 ms", words.millis(latency.p95)),
             ("p99 ms", words.millis(latency.p99)), ("sent", words.count(load.sent)),
             ("received", words.count(load.received)),
-        ]
+        ],
+        width,
     )  # fmt: skip
 
 
-def _pairs(pairs: list[tuple[str, str]]) -> Iterator[Content]:
-    """Labels and values, three to a line."""
-    for first in range(0, len(pairs), 3):
+PAIR = 26
+"""Cells for a label and its value; the last of a line needs less."""
+
+
+def _pairs(pairs: list[tuple[str, str]], width: int) -> Iterator[Content]:
+    """Labels and values, three to a line, or as many as there is room for."""
+    each = max(1, min(3, (width + 8) // PAIR))
+    for first in range(0, len(pairs), each):
         line = Content("")
-        for label, value in pairs[first : first + 3]:
-            line += Content.assemble((f"{label} ", "$text-muted"), words.pad(words.clip(value, 24), 25 - len(label)))
+        for label, value in pairs[first : first + each]:
+            room = PAIR - 1 - len(label)
+            line += Content.assemble((f"{label} ", "$text-muted"), words.pad(words.clip(value, 24), room))
         yield line
 
 

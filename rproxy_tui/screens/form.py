@@ -27,6 +27,7 @@ from proxy_core.errors import Problem, errors
 from rproxy_tui.console import ConsoleVerbs, SiteChanged
 from rproxy_tui.content import Content
 from rproxy_tui.draft import Draft, again, change, clashes, merged, placed, readable, thing
+from rproxy_tui.fitted import Fitted
 from rproxy_tui.settling import APPLY, left
 from rproxy_tui.widgets.dialogs import Choice, Diff, foretold
 from rproxy_tui.widgets.form import Cell, Chooser, FieldRow, RowsInput, manual
@@ -40,7 +41,7 @@ WHOSE = (("w", "Write what is here"), ("t", "Take what is there"), ("n", "Neithe
 """What one can do with fields that somebody else has changed too."""
 
 
-class FormScreen(ModalScreen[Applied | None]):
+class FormScreen(ModalScreen[Applied | None], Fitted[Applied | None]):
     """Ends with what was applied, None when it was left."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
@@ -62,6 +63,7 @@ class FormScreen(ModalScreen[Applied | None]):
         self._now = draft
 
     def compose(self) -> ComposeResult:
+        self.fit()
         with Vertical(classes="form"):
             with Horizontal(classes="columns"):
                 with VerticalScroll(classes="fields", can_focus=False):

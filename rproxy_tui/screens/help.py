@@ -15,6 +15,8 @@ from textual.widgets import Markdown, Static
 from rproxy_tui.content import Content
 
 Row = tuple[str, str, str]
+MARGIN = 4
+"""Cells of the sheet's width that its border and padding take."""
 
 
 def key_table(screen: Screen[object]) -> tuple[list[Row], list[Row]]:
@@ -58,7 +60,7 @@ class HelpScreen(ModalScreen[None]):
             with VerticalScroll(can_focus=False):
                 for heading, rows in (("Keys of this page", self._here), ("Keys everywhere", self._everywhere)):
                     if rows:
-                        yield Static(table(heading, rows), classes="keys")
+                        yield Static(table(heading, rows, int(self.app.size.width * 0.9) - MARGIN), classes="keys")
                 if self._text:
                     yield Markdown(self._text)
 
@@ -66,12 +68,13 @@ class HelpScreen(ModalScreen[None]):
         self.query_one(VerticalScroll).scroll_relative(y=rows, animate=False)
 
 
-def table(heading: str, rows: list[Row]) -> Content:
-    """Three aligned columns under a heading."""
+def table(heading: str, rows: list[Row], width: int) -> Content:
+    """Three aligned columns under a heading; an id that has no room in ``width`` cells stands below what the key
+    does."""
     keys, words = (max(len(row[column]) for row in rows) for column in (0, 1))
     lines = [Content.styled(heading, "bold")]
     for key, what, name in rows:
-        lines.append(
-            Content.assemble((f"{key:>{keys}}  ", "bold $text-accent"), f"{what:{words}}  ", (name, "$text-muted"))
-        )
+        beside = keys + words + len(name) + 4 <= width
+        text = f"{what:{words}}  " if beside else f"{what}\n{'':{keys + 2}}"
+        lines.append(Content.assemble((f"{key:>{keys}}  ", "bold $text-accent"), text, (name, "$text-muted")))
     return Content("\n").join(lines)

@@ -59,6 +59,7 @@ class RoutesPage(RowsPage[Route]):
         Binding("K,shift+up", "shift(-1)", "Up", show=False, id="routes.up", tooltip="try the row earlier"),
         Binding("J,shift+down", "shift(1)", "Down", show=False, id="routes.down", tooltip="try the row later"),
         Binding("f", "fix", "Fix order", id="routes.fix", tooltip="move a row that never matches to where it does"),
+        Binding("P", "purge", "Purge", show=False, id="routes.purge", tooltip="throw out what is kept below its path"),
         Binding("S", "shadow", "Shadow", show=False, id="routes.shadow", tooltip="what copies of requests have shown"),
     ]
 
@@ -125,6 +126,11 @@ class RoutesPage(RowsPage[Route]):
     def action_shadow(self) -> None:
         self.app.push_screen(ShadowPage())
 
+    @work
+    async def action_purge(self) -> None:
+        if (route := self.under_cursor()) and route.path:
+            await self.console.purge(route.path)
+
     def called(self, row: Route) -> str:
         return f"{'exception' if row.except_ else 'route'} {row.id}"
 
@@ -158,6 +164,8 @@ def _own(route: Route) -> str:
     parts = [f"timeout {route.timeout:g} s"] if route.timeout is not None else []
     if route.shadow is not None:
         parts.append(f"{100 * route.shadow_share:g} % copied to {route.shadow}: S shows how they are answered")
+    if route.cache:
+        parts.append("answers are kept: P throws them out")
     if route.error_override is not None:
         parts.append(f"error override {'on' if route.error_override else 'off'}")
     return ", ".join(parts)

@@ -130,7 +130,7 @@ class TrafficPage(Page):
         state = (
             groups_state(self.groups, log, filtered, width)
             if self._grouped
-            else log_state(log, filtered, self.console.snapshot.newest_record, width)
+            else log_state(log, filtered, self.console.snapshot, width)
         )
         self.query_one("#log-state", Line).show(state)
 

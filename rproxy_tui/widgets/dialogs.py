@@ -30,6 +30,7 @@ from proxy_core.errors import Problem, errors
 from proxy_core.printable import lines as lines_of
 from rproxy_tui.console import SiteChanged
 from rproxy_tui.content import Content
+from rproxy_tui.fitted import Fitted
 from rproxy_tui.settling import APPLY, left
 from rproxy_tui.widgets.text_input import TextInput
 from rproxy_tui.words import printable
@@ -73,7 +74,7 @@ PAUSE = 0.1
 """Seconds without a key before the outcome is worked out."""
 
 
-class Dialog(ModalScreen[R]):
+class Dialog(ModalScreen[R], Fitted[R]):
     """A dialog in which what may be ``long`` scrolls, so that a low terminal shows the rest of it as well."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -110,6 +111,7 @@ class Prompt(Dialog[C | None]):
         self._command, self._effect, self._over = command, effect, over
 
     def compose(self) -> ComposeResult:
+        self.fit()
         with Vertical(classes="dialog"):
             yield Static(Content(self._question), classes="question", markup=False)
             yield TextInput(self._text, compact=True, select_on_focus=self._over)
@@ -193,6 +195,7 @@ class Choice(Dialog[str]):
             self._bindings.bind(key, f"choose('{key}')", show=False)
 
     def compose(self) -> ComposeResult:
+        self.fit()
         with Vertical(classes="dialog"):
             yield Static(Content(self._question), classes="question", markup=False)
             if self._detail:

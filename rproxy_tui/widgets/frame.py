@@ -146,17 +146,20 @@ def vital_signs(snapshot: Snapshot, cost: float, width: int, link: Link | None =
         return Content.assemble(Content(" ").join(pairs), (" ms", "$text-muted"))
 
     late = s.lateness * 1000
-    lost = (NOTHING,) if link is not None and link.lost else ()  # what was measured before the service was lost
+    lost = link is not None and link.lost != ""  # what was measured before that may fall out
+    crowded = moment != "" and width < 80
+    taken = [latency(percentiles[first:]) for first in range(3)]
     in_flight = labelled(f"{s.in_flight:3}", "in flight") if s.in_flight >= 0 else NOTHING
-    then = Content.assemble((f"◀ {moment}", "bold $text-warning"), "  ", labelled("0", "now")) if moment else NOTHING
+    then = Content.styled(f"◀ {moment}" if moment else "", "bold $text-warning")
+    way_back = Content.assemble(then, "  ", labelled("0", "now")) if moment else NOTHING
     return fit(
         [
-            Part(11, (then,)),
+            Part(11, (way_back, then)),
             Part(9, (labelled(rate, "req/s"),)),
             Part(4, (in_flight, NOTHING)),
             Part(6, (labelled(f"{s.rate_4xx:4.1f}", "4xx/s"), NOTHING)),
             Part(8, (labelled(f"{s.rate_5xx:4.1f}", "5xx/s", "$text-error" if s.rate_5xx else ""),)),
-            Part(5, (latency(percentiles), latency(percentiles[1:]), latency(percentiles[2:]), *lost)),
+            Part(8 if crowded else 5, (*taken, NOTHING) if crowded or lost else (*taken,)),
             Part(7, members(snapshot)),
             Part(3, (labelled(f"{late:3.0f}", "ms late", "$text-warning" if late > 50 else ""), NOTHING))
             if late >= 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy_core.control.view import Snapshot
 from rproxy_tui import words
 from rproxy_tui.content import Content
 from rproxy_tui.widgets.frame import Part, fit
@@ -11,14 +12,16 @@ from rproxy_tui.widgets.request_log import RequestLog
 NOTHING = Content("")
 
 
-def log_state(log: RequestLog, filtered: str, newest: int, width: int) -> Content:
-    """One line under the log: following or paused, filter, search, and what went wrong with the request under the
-    cursor."""
+def log_state(log: RequestLog, filtered: str, moment: Snapshot, width: int) -> Content:
+    """One line under the log: following, paused, or until which moment that is past; filter, search, and what went
+    wrong with the request under the cursor."""
     tail = log.tail
-    if tail.following:
+    if moment.past:
+        state = Content.styled(f"◀ until {words.clock(moment.at)}", "bold $text-warning")
+    elif tail.following:
         state = Content.from_markup("[$text-success]▶ following[/]")
     else:
-        new = tail.unread(newest)
+        new = tail.unread(moment.newest_record)
         state = Content.from_markup(
             "[bold $text-warning]‖ paused[/]$new", new=f" · {words.count(new)} new" if new else ""
         )

@@ -22,6 +22,12 @@ UNNAMED = ("slash", "plus", "minus")
 class TextInput(Input):
     """Textual's Input with a picture of its value that is made printable."""
 
+    def update_node_styles(self, animate: bool = True) -> None:
+        """Once it is in its place, where it gets its first: Textual's constructor asks for them several times, and a
+        form has dozens."""
+        if self.is_attached:
+            super().update_node_styles(animate)
+
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Whether a key is typed into it, so that no hint promises what the key does elsewhere."""
         return key in UNNAMED or super().check_consume_key(key, character)

@@ -23,8 +23,15 @@ LOST = [
 def test_whom_a_lost_variable_kept_out_is_not_let_in(tmp_path: Path, text: str) -> None:
     found = imported(tmp_path, f"Listen 1\n{PROXIED}{text}{GUARDED}")
     closed = tomllib.loads(found.text)["locations"][-1]
-    assert (closed["path"], closed["expr"], closed["require"]) == ("/a", "true", ["all denied"])
+    assert (closed["path"], closed["final"], closed["require"]) == ("/a", True, ["all denied"])
     assert "Deny from env=bad" in [loss.text for loss in found.report.losses]
+
+
+def test_a_pattern_for_folders_is_closed_and_no_more(tmp_path: Path) -> None:
+    guarded = GUARDED.replace("<Location /a>", '<DirectoryMatch "^/srv/a">').replace("Location", "DirectoryMatch")
+    found = imported(tmp_path, f"Listen 1\nDocumentRoot /srv\n{LOST[0]}{guarded}")
+    closed = tomllib.loads(found.text)["locations"][-1]
+    assert (closed["folder_regex"], closed["final"]) == ("^/srv/a", True)
 
 
 def test_a_rule_that_goes_by_a_lost_variable_answers_503(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_place_that_cannot_be_told_closes_all_of_them(tmp_path: Path) -> None:
 def test_a_place_whose_methods_cannot_be_told_is_closed(tmp_path: Path) -> None:
     text = "Listen 1\n" + PROXIED + "<Location /a>\nAllowMethods \0GET\n</Location>\n"
     (row,) = tomllib.loads(imported(tmp_path, text).text)["locations"]
-    assert row == {"id": "a", "path": "/a", "require": ["all denied"]}
+    assert row == {"id": "a", "path": "/a", "final": True, "require": ["all denied"]}
 
 
 def test_nobody_gets_to_a_host_whose_clients_cannot_be_asked_for_certificates(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_nobody_gets_to_a_host_whose_clients_cannot_be_asked_for_certificates(tm
     )
     site = tomllib.loads(imported(tmp_path, text).text)
     assert site["listeners"]["http"]["tls"] == {"certificates": [{"cert": "/a.pem"}]}
-    assert site["locations"] == [{"id": "closed", "host": "a", "path": "/", "expr": "true", "require": ["all denied"]}]
+    assert site["locations"] == [{"id": "closed", "host": "a", "path": "/", "final": True, "require": ["all denied"]}]
 
 
 def test_the_site_file_says_at_the_row_what_is_lost(tmp_path: Path) -> None:

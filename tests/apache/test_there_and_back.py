@@ -21,7 +21,13 @@ DIRECTIVES = [
     "DocumentRoot /srv/www\n<DirectoryMatch ^/srv/www/.*/private>\nRequire all denied\n</DirectoryMatch>",
     "AliasMatch ^/icons/(.*)$ /srv/icons/$1\n<Directory /srv/icons>\nRequire all granted\n</Directory>",
     "<Location /place>\nAllowMethods GET POST\n</Location>",
+    "<Location /place>\nSSLRequireSSL\n</Location>\n<Location /place/in>\nRequire ip 10\n</Location>",
+    "<Location /place>\nOrder allow,deny\nAllow from 10\n</Location>\n"
+    "<Location /place/in>\nRequire ip 10.1\n</Location>",
     "ExpiresActive On\nExpiresByType image/png A600\nExpiresDefault M60",
+    "CacheRoot /var/cache\nCacheEnable disk /\nCacheDisable /private\nCacheMinExpire 9\nCacheStorePrivate On",
+    "CacheEnable disk /a\nCacheIgnoreHeaders Set-Cookie X-A\nCacheHeader On\nCacheLockMaxAge 7\nCacheDefaultExpire 60",
+    "<Location /place>\nCacheEnable disk\n</Location>\n<Location /place/own>\nCacheDisable On\n</Location>",
     f"{CERTIFICATE}SSLCertificateKeyFile a.key\nSSLCertificateChainFile chain.pem",
     f"{CERTIFICATE}SSLOptions +StdEnvVars\nRequestHeader set X-V %{{SSL_PROTOCOL}}e\n"
     "RequestHeader set X-H on env=HTTPS",

@@ -55,7 +55,7 @@ def test_who_is_to_be_known_and_cannot_show_it_is_let_in_nowhere(tmp_path: Path)
         "<Location />\nAuthType Basic\nAuthName a\nAuthUserFile users\nRequire valid-user\n</Location>\n"
         "<Location /a>\nAuthType None\n</Location>\n"
     )
-    assert {"id": "closed", "expr": "true", "path": "/a", "require": ["all denied"]} in site_of(
+    assert {"id": "closed", "path": "/a", "final": True, "require": ["all denied"]} in site_of(
         tmp_path, f"Listen 1\n{PROXIED}{text}"
     )["locations"]
 

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from proxy_core.apache.report import ReportLine
 from tests.conformance.importing import Case, asked, both, case, filled, members
 
 
-def differences(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) -> list[str]:
+def differences(case: Case, ports: Mapping[str, int], losses: list[ReportLine] | None = None) -> list[str]:
     """What differs where nothing should, and what does not where something should; ``losses`` as in ``both``."""
     told = []
     with both(case, ports, losses) as (theirs, ours):
@@ -31,14 +32,14 @@ def main() -> None:
     asked_all = differing = 0
     with members() as ports:
         for name in sys.argv[1:]:
-            this, losses = case(Path(name).read_text()), list[str]()
+            this, losses = case(Path(name).read_text()), list[ReportLine]()
             try:
                 found = differences(this, ports, losses)
             except Exception as error:  # the next file is asked all the same
                 found = [f"{type(error).__name__}: {error}"]
             asked_all, differing = asked_all + len(this.requests), differing + len(found)
             print(f"== {name}: {len(this.requests)} requests, {len(found)} to look at")
-            print(*(f"lost: {loss}" for loss in losses), *found, sep="\n", flush=True)
+            print(*(f"lost: {loss.text}: {loss.why}" for loss in losses), *found, sep="\n", flush=True)
     print(f"{asked_all} requests, {differing} to look at")
 
 

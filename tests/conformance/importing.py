@@ -20,7 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
+from msgspec.structs import replace
+
 from proxy_core.apache.importer import import_file
+from proxy_core.apache.report import ReportLine
 from proxy_core.control.conform.asking import asked, raw
 from proxy_core.control.conform.members import StubMember, answering
 from proxy_core.control.engine import Engine
@@ -133,8 +136,9 @@ def filled(text: str, ports: Mapping[str, int], folder: Path) -> str:
 
 
 @contextmanager
-def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) -> Iterator[Both]:
-    """The ports of Apache and of ours, each by name; ``losses`` is told what the import could not take over."""
+def both(case: Case, ports: Mapping[str, int], losses: list[ReportLine] | None = None) -> Iterator[Both]:
+    """The ports of Apache and of ours, each by name; ``losses`` is told what the import could not take over, with its
+    line in the configuration of the case."""
     folder = Path(tempfile.mkdtemp(prefix="importing-"))
     folder.chmod(0o755)
     (folder / "www").mkdir(mode=0o755)
@@ -159,15 +163,12 @@ def both(case: Case, ports: Mapping[str, int], losses: list[str] | None = None) 
             theirs = {"more": more, "http": stack.enter_context(running(known, conf))}
             ours = {"more": free_port(), "http": free_port()}
             loaded = "".join(f"LoadModule {name}_module mod_{name}.so\n" for name in known)
-            text = (
-                f"{loaded}ServerName localhost\nListen 127.0.0.1:{ours['http']}\nDocumentRoot {folder}/www\n"
-                + filled(case.conf, {**ports, **ours}, folder)
-            )
-            (folder / "httpd.conf").write_text(text)
+            head = f"{loaded}ServerName localhost\nListen 127.0.0.1:{ours['http']}\nDocumentRoot {folder}/www\n"
+            (folder / "httpd.conf").write_text(head + filled(case.conf, {**ports, **ours}, folder))
             made = import_file(folder / "httpd.conf", {}, True)
             (folder / "site.toml").write_text(made.text)
             if losses is not None:
-                losses += [f"{loss.text}: {loss.why}" for loss in made.report.losses]
+                losses += [replace(loss, line=loss.line - head.count("\n")) for loss in made.report.losses]
             stack.enter_context(serving(folder / "site.toml"))
             yield theirs, ours
     finally:

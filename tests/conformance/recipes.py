@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from proxy_core.apache.report import ReportLine
 from tests.conformance.importing import Case, asked, both, case, filled, members
 
 _PARTS = re.split(r"^##### (.+)\n", (Path(__file__).parent / "recipes.txt").read_text(), flags=re.MULTILINE)[1:]
@@ -80,7 +81,7 @@ def _with_host(request: str, host: str) -> str:
     return " | ".join([line, f"Host: {host}", *fields])
 
 
-def differences(made: Mixed, ports: Mapping[str, int], losses: list[str]) -> list[str]:
+def differences(made: Mixed, ports: Mapping[str, int], losses: list[ReportLine]) -> list[str]:
     """Requests that are answered in another way and may not be, with both answers; ``losses`` is told what is lost."""
     found = []
     with both(made.case, ports, losses) as (theirs, ours):
@@ -105,7 +106,7 @@ def main() -> None:
     asked_all = silent = told = 0
     with members() as ports:
         for number in range(start, end):
-            made, losses = mixed(number), list[str]()
+            made, losses = mixed(number), list[ReportLine]()
             try:
                 found = differences(made, ports, losses)
             except Exception as error:  # the next one is asked all the same
@@ -114,7 +115,12 @@ def main() -> None:
             silent += len(found) * (not losses)
             told += len(found) * bool(losses)
             if found:
-                print(f"== {number}: {' '.join(made.names)}", *(f"lost: {loss}" for loss in losses), *found, sep="\n")
+                print(
+                    f"== {number}: {' '.join(made.names)}",
+                    *(f"lost: {loss.text}: {loss.why}" for loss in losses),
+                    *found,
+                    sep="\n",
+                )
     print(f"{asked_all} requests of {end - start} configurations: {silent} differ, {told} more beside something lost")
 
 

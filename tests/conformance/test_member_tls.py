@@ -17,6 +17,7 @@ from threading import Thread
 import pytest
 import trustme
 
+from proxy_core.apache.report import ReportLine
 from tests.conformance.echo import DEADLINE, head_of
 from tests.conformance.importing import Both, Case, both
 
@@ -122,14 +123,14 @@ def seen(servers: Both, host: str, *paths: str) -> tuple[dict[str, str], dict[st
 
 
 @contextmanager
-def served(conf: str, ports: dict[str, int], losses: list[str] | None = None) -> Iterator[Both]:
+def served(conf: str, ports: dict[str, int], losses: list[ReportLine] | None = None) -> Iterator[Both]:
     with both(Case(conf, (), FILES, {}), ports, losses) as servers:
         yield servers
 
 
 @pytest.fixture(scope="module")
 def servers(ports: dict[str, int]) -> Iterator[Both]:
-    losses: list[str] = []
+    losses: list[ReportLine] = []
     with served(hosts(SETTINGS), ports, losses) as found:
         assert losses == []
         yield found
@@ -211,7 +212,7 @@ SSLProxyCheckPeerName Off
 
 @pytest.mark.parametrize("host", ["a", "b", "c", "d"])
 def test_what_sections_say_is_laid_over_the_server_as_apache_lays_it(ports: dict[str, int], host: str) -> None:
-    losses: list[str] = []
+    losses: list[ReportLine] = []
     with served(MERGED, ports, losses) as servers:
         paths = ["lax", "plain", "named", "url/x", "deep", "good", "wrong", "rule/x", "own", "own-url"]
         theirs, ours = seen(servers, f"{host}.test", *(f"/{path}" for path in paths))

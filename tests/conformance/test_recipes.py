@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy_core.apache.report import ReportLine
 from tests.conformance import differ
 from tests.conformance.importing import case, members
 from tests.conformance.recipes import differences, mixed
@@ -26,7 +27,7 @@ def ports() -> Iterator[dict[str, int]]:
 
 @pytest.mark.parametrize("number", range(16))
 def test_what_is_not_told_as_lost_is_answered_as_httpd_answers(number: int, ports: dict[str, int]) -> None:
-    losses: list[str] = []
+    losses: list[ReportLine] = []
     found = differences(mixed(number), ports, losses)
     assert losses or not found, "\n".join(found)
 

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import trustme
@@ -168,3 +169,88 @@ async def test_fields_variables_and_logs_have_all_that_mod_ssl_looks_up(tmp_path
     assert said[0]["X-Tls"] == "https"
     assert said[1] == said[0]
     assert logs[1].read_bytes() == logs[0].read_bytes()
+
+
+NEEDED = """
+SSLCACertificateFile {0}/ca.pem
+ProxyPass /file !
+ProxyPass / http://127.0.0.1:{1}/
+DocumentRoot {2}
+<Location /need>
+SSLVerifyClient require
+</Location>
+<Location /need/open>
+SSLVerifyClient none
+</Location>
+<Location /need/open/again>
+SSLVerifyClient require
+Require all granted
+</Location>
+<Location /need/optional>
+SSLVerifyClient optional
+</Location>
+<LocationMatch "^/need/(?:either|or)$">
+SSLVerifyClient none
+Require all granted
+</LocationMatch>
+<If "%{{QUERY_STRING}} == 'open'">
+SSLVerifyClient none
+</If>
+<Location /late/open>
+SSLVerifyClient none
+</Location>
+<Location /late>
+SSLVerifyClient require
+</Location>
+<Directory {2}/file>
+SSLVerifyClient require
+</Directory>
+<Location /file/free>
+SSLVerifyClient none
+Require all granted
+</Location>
+<Location /asked>
+SSLVerifyClient optional
+Require ssl-verify-client
+</Location>
+<Location /tls>
+SSLRequireSSL
+</Location>
+"""
+PATHS = ["/", "/need", "/need/x", "/need/open", "/need/open/x", "/need/opening", "/need/open/again", "/need/optional",
+         "/need/or", "/need/orx", "/need/x?open", "/need/open/again?open", "/late/open", "/late", "/late?open",
+         "/file/x", "/file/free", "/file/x?open", "/asked", "/tls"]  # fmt: skip
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["with a certificate", "without one"])
+def test_certificates_are_needed_where_sections_say_so_until_others_take_it_back(tmp_path: Path, shown: bool) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    made = authority.issue_cert("a.test")
+    made.cert_chain_pems[0].write_to_path(tmp_path / "leaf.pem")
+    made.private_key_pem.write_to_path(tmp_path / "leaf.key")
+    authority.issue_cert("me.test").private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    context.post_handshake_auth = True
+    if shown:
+        context.load_cert_chain(tmp_path / "client.pem")
+    with members() as ports, TemporaryDirectory() as name:  # not tmp_path: httpd itself must get to the files
+        folder = Path(name)
+        (folder / "file").mkdir()
+        for each in (folder, folder / "file"):
+            each.chmod(0o755)
+        for each in (folder / "file/x", folder / "file/free"):
+            each.write_text("")
+        text = SECURE.format(tmp_path) + NEEDED.format(tmp_path, ports["one"], folder)
+        with both(tmp_path, text) as (theirs, ours):
+            found = []
+            for path in PATHS:
+                request = f"GET {path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n".encode()
+                try:
+                    its = secured(theirs, request, context, "a.test")[9:12]
+                except ssl.SSLError:  # httpd asks for a certificate now, and ends the connection without one
+                    its = "403"
+                mine = secured(ours, request, context, "a.test")[9:12]
+                found += [f"{path}: {its} in Apache, {mine} here"] * (its != mine)
+    assert not found, "\n".join(found)

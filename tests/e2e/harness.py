@@ -90,7 +90,7 @@ class Running:
         assert not self.recorder.live
         assert all(state.busy == 0 for state in states)
         attempts = sum(record.attempts for record in self.recorder.ring) + self.server.services.attempts
-        attempts += self.server.shadows.attempts
+        attempts += self.server.shadows.attempts + self.server.cache.attempts
         assert sum(state.elected for state in states) == attempts
         numbers = [record.number for record in self.recorder.ring]
         assert numbers == sorted(set(numbers))

@@ -15,6 +15,7 @@ from proxy_core.config.model import (
     Auth,
     Balancer,
     Certificate,
+    Compress,
     ErrorPage,
     Listener,
     ListenerTls,
@@ -129,7 +130,8 @@ async def test_ranges_and_validators_are_those_of_rfc_9110(folder: Path) -> None
     os.utime(folder / "www" / "page.html", (1_000_000_000, 1_000_000_000))
     async with serving(local(), folder) as running:
         head, _ = await get(running.port, "/page.html")
-        tag = head.split(b"\r\nEtag: ")[1].split(b"\r\n")[0].decode()
+        tag = head.split(b"\r\nETag: ")[1].split(b"\r\n")[0].decode()
+        assert tag == f'"{len(BODY):x}-{1_000_000_000_000_000:x}"'
         date = "Sun, 09 Sep 2001 01:46:40 GMT"
         assert f"\r\nLast-Modified: {date}\r\n".encode() in head
         for fields, status, size in (
@@ -137,9 +139,9 @@ async def test_ranges_and_validators_are_those_of_rfc_9110(folder: Path) -> None
             (("Range: bytes=-4",), 206, 4),
             (("Range: bytes=3-",), 206, 10),
             (("Range: bytes=99-",), 416, -1),
-            (("Range: bytes=0-1,3-4",), 200, 13),
             (("Range: lines=0-1",), 200, 13),
-            (("Range: bytes=0-3", f"If-Range: {tag}"), 200, 13),
+            (("Range: bytes=0-3", f"If-Range: {tag}"), 206, 4),
+            (("Range: bytes=0-3", f"If-Range: W/{tag}"), 200, 13),
             (("Range: bytes=0-3", 'If-Range: "other"'), 200, 13),
             (("Range: bytes=0-3", f"If-Range: {date}"), 206, 4),
             ((f"If-None-Match: {tag}",), 304, 0),
@@ -248,12 +250,108 @@ def test_lint_says_what_is_wrong(route: Route, said: str) -> None:
     assert any(said in str(problem) for problem in lint(replace(site(1), routes=(route,))))
 
 
-@pytest.mark.parametrize("field", ["", "bytes=", "bytes=5-2", "bytes=0-1,3-4", "bytes= 0-1", "bytes=-", "x=0-1"])
+@pytest.mark.parametrize("field", ["", "bytes=", "bytes=5-2", "bytes=0-7,9-12,0-7", "bytes= 0-1", "bytes=-", "x=0-1"])
 async def test_a_range_that_is_not_sound_gets_the_whole(folder: Path, field: str) -> None:
     async with serving(local(), folder) as running:
         head, body = await get(running.port, "/page.html", f"Range: {field}")
         assert head.startswith(b"HTTP/1.1 200 ")
         assert body == BODY
+
+
+async def test_several_ranges_come_in_one_body_of_parts(folder: Path) -> None:
+    async with serving(local(), folder) as running:
+        head, body = await get(running.port, "/page.html", "Range: bytes=0-2,5-6")
+        assert head.startswith(b"HTTP/1.1 206 ")
+        boundary = head.split(b"multipart/byteranges; boundary=")[1].split(b"\r\n")[0]
+        parts = [part.partition(b"\r\n\r\n") for part in body.split(b"\r\n--" + boundary)[1:]]
+        assert [part[2] for part in parts] == [BODY[0:3], BODY[5:7], b""]
+        assert parts[1][0] == b"\r\nContent-Type: text/html\r\nContent-Range: bytes 5-6/13"
+        assert body.endswith(b"--\r\n")
+
+
+async def test_a_large_file_comes_whole_and_in_parts(folder: Path) -> None:
+    content = bytes(range(256)) * 4096
+    (folder / "www" / "large.bin").write_bytes(content)
+    async with serving(local(), folder) as running:
+        assert (await get(running.port, "/large.bin"))[1] == content
+        assert (await get(running.port, "/large.bin", "Range: bytes=65530-400000"))[1] == content[65530:400001]
+        async with client(running.port) as one:
+            one.send(b"HEAD /large.bin HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n")
+            head, _ = await one.answer(head_only=True)
+        assert head.startswith(b"HTTP/1.1 200 ")  # RFC 9110 §14.2: ranges are GET's alone
+        assert b"\r\nContent-Length: 1048576\r\n" in head
+
+
+async def test_a_file_of_this_very_second_has_a_weak_tag(folder: Path) -> None:
+    async with serving(local(), folder) as running:
+        (folder / "www" / "page.html").write_bytes(b"new")
+        assert b'\r\nETag: W/"3-' in (await get(running.port, "/page.html"))[0]
+
+
+OLD = 1_000_000_000
+
+
+@pytest.fixture
+def precompressed(folder: Path) -> Path:
+    """A page in three codings, one whose coding is older than it is, and one whose coding is a link."""
+    www = folder / "www"
+    for name in ("page.html.br", "page.html.zst", "page.html.gz", "data.json.br"):
+        (www / name).write_bytes(name.encode())
+    (www / "odd.zzz.gz").symlink_to(www / "page.html.gz")
+    for name, at in (("page.html", OLD), ("data.json", OLD + 9), ("page.html.br", OLD), ("data.json.br", OLD + 8)):
+        os.utime(www / name, (at, at))
+    return folder
+
+
+STANDS_IN = [
+    ("/page.html", "gzip, br", b"br", b"page.html.br"),
+    ("/page.html", "gzip;q=1, br;q=0.5", b"gzip", b"page.html.gz"),
+    ("/page.html", "gzip, br, zstd", b"zstd", b"page.html.zst"),
+    ("/page.html", "identity, gzip;q=0.5", b"", BODY),
+    ("/page.html", "deflate", b"", BODY),
+    ("/data.json", "br", b"", BODY),
+    ("/odd.zzz", "gzip", b"", BODY),
+]
+
+
+@pytest.mark.parametrize(("target", "accept", "coding", "body"), STANDS_IN)
+@pytest.mark.parametrize("asks", [False, True])
+async def test_a_file_that_is_coded_already_stands_in(
+    precompressed: Path, target: str, accept: str, coding: bytes, body: bytes, asks: bool
+) -> None:
+    compress = Compress(precompressed=True, ask_identity=asks)
+    async with serving(replace(local(), compress=compress), precompressed) as running:
+        head, got = await get(running.port, target, f"Accept-Encoding: {accept}")
+    assert got == body
+    assert (b"\r\nContent-Encoding: " + coding in head) is bool(coding)
+    assert (b"\r\nVary: Accept-Encoding\r\n" in head) is (target == "/page.html")
+    assert target != "/page.html" or b"\r\nContent-Type: text/html\r\n" in head
+
+
+async def test_what_stands_in_has_ranges_and_a_tag_of_its_own(precompressed: Path) -> None:
+    async with serving(replace(local(), compress=Compress(precompressed=True)), precompressed) as running:
+        heads = [(await get(running.port, "/page.html", f"Accept-Encoding: {each}"))[0] for each in ("br", "identity")]
+        tags = [head.split(b"ETag: ")[1].split(b"\r")[0] for head in heads]
+        head, body = await get(running.port, "/page.html", "Accept-Encoding: br", "Range: bytes=0-3")
+        fresh, _ = await get(running.port, "/page.html", "Accept-Encoding: br", f"If-None-Match: {tags[0].decode()}")
+    assert tags[0] != tags[1]
+    assert (head[9:12], body) == (b"206", b"page")
+    assert b"\r\nContent-Range: bytes 0-3/12\r\n" in head
+    assert fresh[9:12] == b"304"
+
+
+async def test_a_private_file_stands_in_for_nothing(precompressed: Path) -> None:
+    what = replace(local(), compress=Compress(precompressed=True))
+    what = replace(what, auth={"a": Auth(realm="x", file="www/page.html.br")})
+    async with serving(what, precompressed) as running:
+        assert (await get(running.port, "/page.html", "Accept-Encoding: br"))[1] == BODY
+
+
+async def test_without_the_option_no_other_file_stands_in(precompressed: Path) -> None:
+    async with serving(local(), precompressed) as running:
+        head, body = await get(running.port, "/page.html", "Accept-Encoding: br, gzip")
+    assert body == BODY
+    assert b"Vary" not in head
 
 
 PRIVATE = ["site.toml", "site.toml.bak", "site.toml~", "SITE.TOML.orig", "users", "users.old", "users-old", "key.pem",

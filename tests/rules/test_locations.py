@@ -69,7 +69,7 @@ def test_what_a_server_says_on_a_condition_comes_before_what_its_sections_say_an
         for name, path, expr, more in [
             ("whole", "/", "%{QUERY_STRING} == ''", ""),
             ("inner", "/app", "%{QUERY_STRING} == ''", ""),
-            ("closed", "/", "true", 'require = ["all denied"]'),
+            ("closed", "/", "", 'final = true\nrequire = ["all denied"]'),
         ]
     )
     rows = read(closed + inner + whole + ROUTES).locations

@@ -74,6 +74,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
         self.changes = LastChanges(self.editor)
         self.commands: list[Command] = []
         self.looked_up: list[tuple[str, str]] = []
+        self.purged = ""
         self.faults: dict[str, str] = {}
         self.trouble: list[Problem] = []
         self.hour: list[TenSeconds] = []
@@ -135,6 +136,10 @@ class FakeEngine(MadeUpNumbers, EngineView):
 
     async def note(self, since: float) -> IncidentNote:
         return IncidentNote(folder=f"/state/notes/{since:.0f}", files=("README.md",), text="# note")
+
+    async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:
+        self.purged = url or prefix or tag
+        return 2
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return await tested(compile_site(self._site, Registry(), self.editor.generation), AtHand(self))

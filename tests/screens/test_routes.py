@@ -199,3 +199,13 @@ async def test_a_read_only_console_changes_nothing() -> None:
         await pilot.press("K")
         await shown(pilot, "read-only")
         assert not fake.commands
+
+
+async def test_a_key_throws_out_what_is_kept_below_the_path_of_a_route_and_says_how_ctl_does_it() -> None:
+    fake = engine()
+    async with console(fake, (120, 40), page="3") as pilot:
+        await pilot.press("P")
+        await until(
+            pilot, lambda: "2 kept answers thrown out: rproxy ctl purge --prefix" in screen(pilot), "what was done"
+        )
+        assert fake.purged == row(fake, cursor(pilot)).path

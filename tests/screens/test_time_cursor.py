@@ -99,13 +99,17 @@ async def test_pages_show_the_moment_keys_change_nothing_and_zero_is_now() -> No
         assert fake.site() != before
 
 
-async def test_the_log_shows_no_request_from_after_the_moment() -> None:
+async def test_the_log_shows_no_request_from_after_the_moment_and_says_until_when_it_is() -> None:
     fake = engine()
     async with console(fake, (80, 24), page="2") as pilot:
         await pilot.press("[", "[")
         times = [line.split()[0] for line in screen(pilot).splitlines() if line.split()[1:2] == ["·"]]
         assert times
         assert max(times) < words.clock(START + 40)
+        assert f"◀ until {words.clock(START + 40)}" in screen(pilot)
+        assert "following" not in screen(pilot)
+        await pilot.press("0")
+        assert "following" in screen(pilot)
 
 
 def screen(pilot: Pilot[None]) -> str:

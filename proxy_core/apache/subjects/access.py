@@ -16,7 +16,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import CLOSED, OPEN, PLACES, AccessGroup, DraftRow, DraftSection, SiteDraft, holds, unique
+from proxy_core.apache.draft import CLOSED, OPEN, PLACES, AccessGroup, DraftRow, DraftSection, SiteDraft, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, check, rest, section, word
 from proxy_core.apache.options import Handler, first
@@ -25,7 +25,10 @@ from proxy_core.apache.subjects import access_compat, forward_auth, users
 from proxy_core.config.model import Access, Host, Location, Options, Site
 from proxy_core.rules.access.authorization import words
 
-_KINDS = {"all", "ip", "local", "host", "forward-dns", "method", "env", "expr", "user", "valid-user", "ssl"}
+_OF_TLS = {"ssl": "%{HTTPS} == 'on'", "ssl-verify-client": "%{SSL:SSL_CLIENT_VERIFY} == 'SUCCESS'"}
+"""Conditions of mod_ssl as expressions."""
+
+_KINDS = {"all", "ip", "local", "host", "forward-dns", "method", "env", "expr", "user", "valid-user", *_OF_TLS}
 _FILLED_IN = {"host", "forward-dns", "user"}
 """Conditions whose words are an expression to httpd."""
 
@@ -49,8 +52,8 @@ def require(context: ImportContext, directive: Directive) -> None:
     shown = alias if alias is not None else " ".join(map(_quoted, words[1 if negated else 0 :]))
     if kind == "expr" and alias is None:
         shown = "expr " + _bare(rest(directive.raw, 2 if negated else 1))
-    elif kind == "ssl":
-        shown = "expr %{HTTPS} == 'on'"
+    elif kind in _OF_TLS:
+        shown = f"expr {_OF_TLS[kind]}"
     add(context, directive, ("not " if negated else "") + shown)
 
 
@@ -85,20 +88,11 @@ def finished(context: ImportContext) -> None:
     section = context.section
     if section is None:
         return
-    before = [each for server in context.servers() for each in server.guarded]
-    outer = [each for each in before if each.needs and holds(each, section)]
-    section.needs = list(dict.fromkeys([*(need for each in outer for need in each.needs), *section.needs]))
     if section.closed:
         context.draft.close(context.server, context.where(section), section.directive)
     whole = access_compat.joined(section)
     if whole is not None:
-        whole.origins = _origins(whole)
-        suspects = before if section.access is None else (each for each in before if each.compat)
-        unlike = next((each for each in suspects if access_compat.mixed(each, section)), None)
-        if unlike is not None:
-            whole = AccessGroup("any", [CLOSED], whole.origins)
-            why = f"it holds beside {unlike.directive}, one with Order and one with Require: write Require in both"
-            context.draft.lose(whole.origins, f"{why}; until then nobody is let in")
+        section.said = whole.origins = _origins(whole)
         context.server.guarded.append(section)
         row = context.location()
         row.content["require"] = _named(context, section, whole)
@@ -134,11 +128,12 @@ def merging(context: ImportContext, directive: Directive) -> None:
     context.section.merging = word
 
 
-def need(condition: str, loss: str = "") -> Handler:
-    """A directive that keeps people out beside all that Require says."""
+def shut(test: str, loss: str = "") -> Handler:
+    """A directive that keeps out what an expression holds for, beside all that Require says anywhere."""
 
     def handler(context: ImportContext, directive: Directive) -> None:
-        context.section_only().needs.append(condition.format(" ".join(directive.args)))
+        context.fence(context.section_only())
+        context.shut(directive, test)
         if loss:
             context.lose(loss)
 
@@ -147,18 +142,23 @@ def need(condition: str, loss: str = "") -> Handler:
 
 def allow_methods(context: ImportContext, directive: Directive) -> None:
     """AllowMethods reset|method …"""
-    context.section_only()
-    words = list(directive.args)
+    context.fence(context.section_only())
     row = context.location()
-    row.content["methods"] = ["*"] if [word.lower() for word in words] == ["reset"] else words
+    methods = [each for each in row.content.get("methods", []) if each != "*"]
+    for method in directive.args:  # each adds to those before it
+        methods = [] if method.lower() == "reset" else [*methods, method]
+    row.content["methods"] = list(dict.fromkeys(methods)) or ["*"]
     row.origins.append(directive)
 
 
 HANDLERS = {
     "require": require,
     "authmerging": merging,
-    "sslrequiressl": need("expr %{{HTTPS}} == 'on'"),
-    "sslrequire": need(CLOSED, "its expressions are of another language: write Require expr; until then nobody may"),
+    "sslrequiressl": shut("%{HTTPS} != 'on'"),
+    "sslrequire": shut(
+        "%{HTTPS} == 'on'",
+        "its expressions are of another language: write Require expr; until then nobody may over TLS",
+    ),
     "allowmethods": allow_methods,
 }
 
@@ -218,6 +218,9 @@ def open_to_all(draft: SiteDraft) -> None:
 
 def plain(site: Site, lose: Lose) -> Site:
     """Access as Apache can say it."""
+    for row in site.locations:
+        if row.final and not _shut(row):
+            lose(("locations", row.id, "final"), "Apache lays later sections over it, and those of later kinds")
     site = _without_empty(_denied(_in_places(site, lose)))
     restricts = any(set(row.require) - {OPEN} for row in site.locations)
     locations = [row if restricts else replace(row, require=()) for row in site.locations]
@@ -271,7 +274,7 @@ def _denied(site: Site) -> Site:
     locations: list[Location] = []
     for row in site.locations:
         first = not locations
-        if row.require or first:
+        if (row.require or first) and not _shut(row):
             wanted = row.require or (OPEN,)
             if len(wanted) > 1:
                 name = unique(f"{row.id}-some", access)
@@ -330,7 +333,13 @@ def lines(site: Site, row: Location) -> Lines:
     merging = [f"AuthMerging {row.merging.title()}"] * (row.merging != "off" and bool(row.require))
     methods = " ".join("reset" if each == "*" else each for each in row.methods)
     allowed = [f"AllowMethods {methods}"] * bool(methods)
-    return [*users.lines(site, row), *allowed, *merging, *_conditions(site.access, row.require)]
+    asked = ["Deny from all"] if _shut(row) else _conditions(site.access, row.require)
+    return [*users.lines(site, row), *allowed, *merging, *asked]
+
+
+def _shut(row: Location) -> bool:
+    """Whether nobody is let in, whatever later sections require: Order, Allow and Deny hold beside Require."""
+    return row.final and row.require == (CLOSED,)
 
 
 _SECTIONS = {"any": "RequireAny", "all": "RequireAll", "none": "RequireNone"}

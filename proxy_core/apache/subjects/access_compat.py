@@ -25,7 +25,8 @@ def _of(context: ImportContext, directive: Directive) -> OldAccess:
         raise Unsupported("it is understood in sections alone: put it into <Location />")
     found = next((each for each in context.section.compat if each.method == context.method), None)
     if found is None:
-        found = OldAccess(context.method)
+        general = next((each for each in context.section.compat if not each.method), OldAccess())
+        found = OldAccess(context.method, general.order)
         context.section.compat.append(found)
     found.origins.append(directive)
     return found
@@ -34,10 +35,12 @@ def _of(context: ImportContext, directive: Directive) -> OldAccess:
 def order(context: ImportContext, directive: Directive) -> None:
     """Order deny,allow | allow,deny | mutual-failure"""
     word = "".join(directive.args).lower()
+    old = _of(context, directive)
+    olds = context.section_only().compat if not old.method else [old]
+    for each in olds:
+        each.order = "deny,allow" if _ORDERS.get(word) == "deny,allow" else "allow,deny"
     if word not in _ORDERS:
-        _of(context, directive).order = "allow,deny"
         raise Unsupported(f"it is one of {', '.join(_ORDERS)}; until then nobody is let in but by Allow")
-    _of(context, directive).order = "deny,allow" if word == "deny,allow" else "allow,deny"
 
 
 def hosts(context: ImportContext, directive: Directive) -> None:
@@ -62,29 +65,19 @@ def _condition(word: str) -> str | AccessGroup:
 
 def satisfy(context: ImportContext, directive: Directive) -> None:
     """Satisfy All | Any"""
-    if context.section is None:
-        raise Unsupported("it is understood in sections alone: put it into <Location />")
+    _of(context, directive)
     word = first(directive).lower()
     if word not in ("all", "any"):
         raise Unsupported("it is All or Any")
-    context.section.satisfies_any = word == "any"
+    context.section_only().satisfies_any = word == "any"
 
 
 def joined(section: DraftSection) -> AccessGroup | None:
     """All that a section says of access, None where it says nothing."""
-    said = _said(section)
-    if not section.needs:
-        return said
-    return AccessGroup(
-        "any", [AccessGroup("all", [*section.needs, said if said is not None else OPEN], [section.directive])]
-    )
-
-
-def _said(section: DraftSection) -> AccessGroup | None:
     asked = section.access if section.access is not None and section.access.conditions else None
     if asked is not None and section.limits and len(section.limits) == len(asked.conditions):
         asked.conditions.append(AccessGroup("all", [OPEN, *(_not(method) for method in dict.fromkeys(section.limits))]))
-    olds = [_group(old) for old in section.compat]
+    olds = _groups(section)
     if not olds:
         return asked
     parts: list[str | AccessGroup] = [*olds, *([asked] if asked is not None else [])]
@@ -94,18 +87,30 @@ def _said(section: DraftSection) -> AccessGroup | None:
     return whole if whole.match == "any" else AccessGroup("any", [whole])
 
 
-def mixed(former: DraftSection, later: DraftSection) -> bool:
-    """Whether the later section leaves out what holds there from the former: httpd keeps Require and Order apart, here
-    one takes the place of the other."""
-    if later.merging != "off":
-        return False
-    asked = former.access is not None and former.access.conditions not in ([], [OPEN])
-    ordered = any(_group(each).conditions != [OPEN] for each in former.compat)
-    if not ((asked and later.access is None) or (ordered and not later.compat)):
-        return False
-    plain = former.kind == later.kind == "location"
-    one, other = (each.argument.rstrip("/") + "/" for each in (former, later))
-    return former.kind == later.kind and (not plain or one.startswith(other) or other.startswith(one))
+def ordered(section: DraftSection) -> bool:
+    """Whether Order, Allow and Deny of a section keep anybody out."""
+    return any(each.conditions != [OPEN] for each in _groups(section))
+
+
+def shuts(section: DraftSection) -> bool:
+    """Whether they let nobody in."""
+    return any(each.conditions == [CLOSED] for each in _groups(section))
+
+
+def _groups(section: DraftSection) -> list[AccessGroup]:
+    """What holds for the methods of each <Limit>, where what is said of all methods counts as well, and for those of
+    none of them."""
+    general = next((each for each in section.compat if not each.method), None)
+    limited = [each for each in section.compat if each.method]
+    if general is None or not limited:
+        return [_group(each) for each in section.compat]
+    joined = [
+        OldAccess(each.method, each.order, [*general.allow, *each.allow], [*general.deny, *each.deny], each.origins)
+        for each in limited
+    ]
+    rest = _group(general)
+    others = [each.method for each in limited]
+    return [*map(_group, joined), AccessGroup("any", [*others, rest], general.origins)]
 
 
 def _group(old: OldAccess) -> AccessGroup:

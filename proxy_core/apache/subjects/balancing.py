@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from proxy_core.apache.blocks import Block, table
-from proxy_core.apache.draft import DraftBalancer, DraftRow, SiteDraft, slug, unique, with_balancers
+from proxy_core.apache.draft import DraftBalancer, DraftRow, SiteDraft, slug, unique
 from proxy_core.apache.import_context import ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, section, word
 from proxy_core.apache.options import BALANCER, MEMBER, STICKY, left_over, parameters, span, taken, words
@@ -23,6 +23,16 @@ from proxy_core.apache.subjects import health_checks, member_tls
 from proxy_core.apache.subjects.listeners import whole_seconds
 from proxy_core.config.model import Balancer, HeaderRule, Member, Site, Sticky
 from proxy_core.errors import Address
+
+
+def with_balancers(text: str, names: Mapping[str, str]) -> str:
+    """A URL with the balancer that it names under its new name; ``names`` have old ones in lower case or as given."""
+    return re.sub(
+        r"^balancer://([^/$%{]+)",
+        lambda found: f"balancer://{names.get(found[1], names.get(found[1].lower(), found[1]))}",
+        text,
+        flags=re.IGNORECASE,
+    )
 
 
 def own_balancer(context: ImportContext, directive: Directive, url: str) -> DraftBalancer:

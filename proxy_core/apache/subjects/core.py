@@ -6,7 +6,6 @@ that the report gives. Out, ``plain`` says as rows what a site does by itself, a
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,10 @@ from proxy_core.apache import doubts
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import SERVER, SITE, SWITCH, by_name, directives, first, handlers, is_on, only
-from proxy_core.apache.subjects import error_pages, files, listings, variables
+from proxy_core.apache.subjects import error_pages, listings, variables
 from proxy_core.apache.subjects.listeners import limit_request_body, milliseconds
 from proxy_core.config.model import HeaderRule, Options, Site
 from proxy_core.http.target import balancer
-
-
-def add_output_filter(context: ImportContext, directive: Directive) -> None:
-    """Filters by name: those that compress change nothing for a client but the time that it waits."""
-    filters = {word.lower() for word in re.split(r"[;\s]", directive.args[0])}
-    if filters <= {"deflate", "brotli_compress", "deflate-level"}:
-        raise Ignored("answers are passed on as they come, which clients take as well; members may compress")
-    if "includes" in filters:  # the source of what is put together on the server is for nobody
-        files.unread(context, directive, directive.args[1:] if directive.key == "addoutputfilter" else ())
-    raise Unsupported("answers are passed on as they come; let members change them, or a proxy in front")
 
 
 def use_canonical_name(context: ImportContext, directive: Directive) -> None:
@@ -68,7 +57,6 @@ HANDLERS = {
     "loadmodule": load_module,
     "serveradmin": server_admin,
     "hostnamelookups": hostname_lookups,
-    **dict.fromkeys(("addoutputfilterbytype", "setoutputfilter", "addoutputfilter"), add_output_filter),
     "usecanonicalname": use_canonical_name,
     "usecanonicalphysicalport": only(
         False, "it is always off here", "give server_name the port that clients use", is_on
@@ -92,8 +80,6 @@ IGNORED = by_name({
     "the console does this": """
         balancerpersist proxystatus seerequesttail statusseerequesttail proxyiobuffersize proxyreceivebuffersize
         balancergrowth balancerinherit""",
-    "answers are passed on as they come":
-        "deflatecompressionlevel deflatebuffersize deflatememlevel deflatewindowsize deflatefilternote",
 })  # fmt: skip
 LOST = {
     "Options.address_ttl": "Apache asks for a member's addresses once; addressttl= of a member may do",
@@ -106,6 +92,7 @@ LOST = {
     "Site.metrics": "mod_status tells its numbers",
 }
 QUIET = frozenset({
+    "Compress.min_length",
     "Options.secret_headers", "Route.shadow_fields", "Route.shadow_share", "Site.console", "Site.control", "Site.log",
     "Site.recording", "Site.tests",
 })  # fmt: skip

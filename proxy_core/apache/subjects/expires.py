@@ -54,3 +54,4 @@ def spelled(site: Site, row: ExpiryRule, folder: Path) -> Lines:
 
 
 SPELL = {"expires": spelled}
+LOST = {"ExpiryRule.immutable": "write Header append Cache-Control immutable for these files"}

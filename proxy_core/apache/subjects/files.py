@@ -185,13 +185,21 @@ def unread(context: ImportContext, directive: Directive, extensions: Sequence[st
 
 def _files_there(where: Mapping[str, str]) -> dict[str, str]:
     """A place as one for the files that are served there: handlers mean nothing for what is forwarded."""
+    kept = {key: where[key] for key in ("folder", "folder_regex", "files") if key in where}
+    tests = tests_of({key: value for key, value in where.items() if key not in kept}) or []
+    kept = kept or {"folder": "/"}
+    return kept | ({"expr": " && ".join(tests)} if tests else {})
+
+
+def tests_of(where: Mapping[str, str]) -> list[str] | None:
+    """What a place of paths says as expressions that must all hold; None where they cannot say it."""
     path, regex = where.get("path", "/").rstrip("/"), where.get("path_regex", "")
     looked = regex or (f"^{re.escape(path)}(?:/|$)".replace("/", "/+") if path else "")
     mark = next((each for each in variables.MARKS if each not in looked), "")
+    if where.keys() - {"path", "path_regex", "expr"} or not mark:
+        return None
     tests = [f"({where['expr']})"] if "expr" in where else []
-    tests += [f"%{{REQUEST_URI}} =~ m{mark}{looked}{mark}"] if looked and mark else []
-    kept = {key: where[key] for key in ("folder", "files") if key in where} or {"folder": "/"}
-    return kept | ({"expr": " && ".join(tests)} if tests else {})
+    return tests + [f"%{{REQUEST_URI}} =~ m{mark}{looked}{mark}"] * bool(looked)
 
 
 def add_handler(context: ImportContext, directive: Directive) -> None:

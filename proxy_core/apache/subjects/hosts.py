@@ -130,6 +130,9 @@ def host(draft: SiteDraft, server: DraftServer, listeners: list[str], inherits: 
     if server.file_types.content:
         content["file_types"] = server.file_types.content
         origins += server.file_types.origins
+    if server.compress.content:
+        content["compress"] = server.compress.content
+        origins += server.compress.origins
     return Block(("hosts", server.name), content, tuple(origins))
 
 

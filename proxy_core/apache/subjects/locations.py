@@ -144,12 +144,14 @@ def _says(row: Location) -> bool:
             row.default_charset,
             row.error_override,
             row.max_body,
+            row.cache,
             row.directory_index,
             row.fallback_resource,
             row.autoindex,
             row.index_ignore,
             row.follow_links,
             row.file_types,
+            row.compress,
         )
     )
 

@@ -14,21 +14,9 @@ IGNORED = by_name({
     "it only says how ProxyHTMLEnable works": """
         proxyhtmlextended proxyhtmllinks proxyhtmlevents proxyhtmlmeta proxyhtmlinterp proxyhtmlbufsize
         proxyhtmlcharsetout proxyhtmldoctype proxyhtmlfixups proxyhtmlstripcomments xml2encdefault xml2encalias""",
-    "answers are passed on as they come, which clients take as well; members may compress": """
-        brotlicompressionquality brotlicompressionwindow brotlicompressionmaxinputblock brotlialteretag
-        brotlifilternote deflatealteretag deflateinflatelimitrequestbody deflateinflateratioburst
-        deflateinflateratiolimit""",
     "there are no programs in Lua": "luaroot luapackagepath luapackagecpath luascope",
-    "nothing is cached": """
-        cachelock cachelockpath cachelockmaxage cacheheader cachedetailheader cachedirlevels cachedirlength
-        cachemaxfilesize cacheminfilesize""",
 })  # fmt: skip
 UNSUPPORTED = by_name({
-    "nothing is cached: members are asked each time": """
-        cacheenable cachedisable cacheroot cachedefaultexpire cachemaxexpire cacheignorecachecontrol
-        cacheignoreheaders cacheignorenolastmod cacheignorequerystring cachequickhandler cachestoreprivate
-        cachestorenostore cachesocache cachefile mmapfile cachelastmodifiedfactor cachekeybaseurl
-        cachestaleonerror""",
     "bodies are passed on as they come: let members change them, or a proxy in front": """
         substitute substitutemaxlinelength substituteinheritbefore filterdeclare filterprovider filterchain
         extfilterdefine setinputfilter addinputfilter proxyhtmlenable proxyhtmlurlmap outputsed inputsed""",

@@ -12,7 +12,7 @@ maps either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,19 +195,33 @@ def rewriting(draft: SiteDraft, answers: bool) -> Rewriting:
     maps = rewrite_maps.name_maps(draft, ways, tables)
     if main.rewrites and shared and not copied:
         blocks += [rule_block(main, row, maps[main], tables) for row in main.rewrites]
+    _of_one_map(draft, ways, maps)
     blocks += [rule_block(main, row, maps[main], tables) for row in main.inner]
     inherits: dict[DraftServer, str] = {}
     for server, how in ways.items():
         own = server.rewrites if how != "off" else []
         if copied and how == "before":
             own = [*main.rewrites, *own]
-        elif copied and how == "after":
+        elif how == "after" and (copied or _shadows(main, server)):
             own = [*own, *main.rewrites]
         blocks += [rule_block(server, row, maps[server], tables) for row in (*own, *server.inner)]
         if main.rewrites and shared and not copied and how != "before":
-            inherits[server] = how
+            inherits[server] = "own" if _shadows(main, server) else how
     blocks += [table(("maps", name), row) for name, row in tables.items()]
     return Rewriting(blocks, inherits)
+
+
+def _of_one_map(draft: SiteDraft, ways: Iterable[DraftServer], maps: Mapping[DraftServer, Mapping[str, str]]) -> None:
+    """A rule of a section of the main server asks the maps of the host that is asked: one map for all, or none."""
+    for row in draft.main.inner:
+        names = _LOOKUP.findall(str(row.content))
+        if any(maps[draft.main].get(name) != maps[server].get(name) for name in names for server in ways):
+            why = (
+                "a host has another map of that name, or none: write the section into the hosts, or RewriteOptions "
+                "Inherit; until then 503 answers what it takes"
+            )
+            draft.lose(row.origins[-1:], why)
+            row.content = refusing(row.content)
 
 
 def way(main: DraftServer, server: DraftServer) -> str:
@@ -226,6 +240,11 @@ def way(main: DraftServer, server: DraftServer) -> str:
 
 
 _LOOKUP = re.compile(r"\$\{([^:}]+):")
+
+
+def _shadows(main: DraftServer, server: DraftServer) -> bool:
+    """Whether a host that inherits rules has maps of its own under names that they ask."""
+    return not server.maps.keys().isdisjoint(_LOOKUP.findall(str([row.content for row in main.rewrites])))
 
 
 def rule_block(server: DraftServer, row: DraftRow, maps: Mapping[str, str], tables: dict[str, DraftRow]) -> Block:
@@ -259,7 +278,8 @@ def plain(site: Site, folder: Path, beside: Path, lose: Lose) -> tuple[Site, dic
     lost = [row for row in rows if row.id not in ids and row.enabled and row.location]
     guards = {row.location for row in lost if flags.parse(row.flags).answers}
     locations = tuple(
-        replace(row, require=(CLOSED,), merging="off") if row.id in guards else row for row in site.locations
+        replace(row, require=(CLOSED,), merging="off", final=True) if row.id in guards else row
+        for row in site.locations
     )
     return replace(site, maps=maps, rewrites=tuple(kept), locations=locations), files
 

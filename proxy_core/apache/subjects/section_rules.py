@@ -14,6 +14,7 @@ from contextlib import suppress
 from proxy_core.apache.draft import DraftRow, DraftSection, DraftServer, SiteDraft, holds, refusing
 from proxy_core.apache.import_context import Unsupported
 from proxy_core.apache.subjects import files, links
+from proxy_core.apache.subjects.section_kinds import place
 
 
 def sections(draft: SiteDraft, answers: bool) -> None:
@@ -54,6 +55,7 @@ def _rows_in(
     settled = list(before)
     rows = {}
     said = links.said(draft, (draft.main, asked))
+    ruling = [each for other in dict.fromkeys((draft.main, server, asked)) for each in other.within if each.rules]
     for section in server.within:
         assert section.row is not None
         around = [each for each in settled if holds(each, section)]
@@ -74,19 +76,32 @@ def _rows_in(
         guards = links.taken_away(draft, section, said) if own.engine and not forbidden else []
         refused = [DraftRow({**_SAME, "flags": ["F"], "conditions": each}, [section.directive]) for each in guards]
         own = dataclasses.replace(own, rules=[*refused, *own.rules])
-        if own.rules or any(each.rules for each in around):
+        beside = [each for each in ruling if each.directive is not section.directive and _may_meet(each, section)]
+        inherited = next((each for each in beside if section.engine is not False and _inherits(own, each)), None)
+        if inherited is not None and own.rules:
+            why = f"it has the rules of {inherited.directive} as well, where both hold: write them here, too"
+            draft.lose([row.origins[-1] for row in own.rules], f"{why}; until then nobody is let in")
+            draft.close(server, place(section), section.directive)
+        if own.rules or (beside and inherited is None) or any(each.rules for each in around):
             rows[section.row.content["id"]] = list(_rows(draft, own))
     return settled, rows
 
 
+def _inherits(section: DraftSection, other: DraftSection) -> bool:
+    """Whether a section has the rules of another one, which it is laid over, beside its own."""
+    words, above = section.options or set(), other.options or set()
+    down = {"inheritdown", "inheritdownbefore"} & above and "ignoreinherit" not in words
+    return bool(down or {"inherit", "inheritbefore"} & words)
+
+
 _SAME = {"pattern": "^", "substitution": "-"}
-_LAID = ("proxy", "proxymatch", "directory", "files", "location", "locationmatch", "if")
+_LAID = ("proxy", "proxymatch", "directory", "directorymatch", "files", "location", "locationmatch", "if")
 """Kinds of sections in the order in which they are laid over each other."""
 
 
 def _may_meet(former: DraftSection, section: DraftSection) -> bool:
     """Whether there may be requests for which the latter is laid over the former, though it is not in it."""
-    unlike = former.kind != section.kind or former.kind in ("locationmatch", "proxymatch", "if")
+    unlike = former.kind != section.kind or former.kind.endswith("match") or former.kind in ("files", "if")
     return unlike and _LAID.index(former.kind) <= _LAID.index(section.kind)
 
 

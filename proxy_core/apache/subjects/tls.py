@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import CLOSED, DraftServer, SiteDraft
+from proxy_core.apache.draft import DraftServer, SiteDraft
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
 from proxy_core.apache.options import (
@@ -41,12 +41,15 @@ def verify(context: ImportContext, directive: Directive) -> None:
     if context.section is None:
         return _OF_LISTENERS["sslverifyclient"](context, directive)
     word = first(directive).lower()
-    if word in ("none", "optional"):
-        raise Ignored("clients are asked for a certificate as the server says")
-    if word != "require":
-        context.section.needs.append(CLOSED)
+    if word not in ("none", "optional", "require"):
+        context.close(directive)
         raise Unsupported("it is none, optional or require; until then nobody is let in")
-    context.section.needs.append("expr %{SSL:SSL_CLIENT_VERIFY} == 'SUCCESS'")
+    section = context.section
+    section.verify = directive
+    context.fence(section)
+    if word != "require":
+        raise Ignored("clients are asked for a certificate as the server says")
+    section.shut = context.shut(directive, "%{HTTPS} == 'on' && %{SSL:SSL_CLIENT_VERIFY} != 'SUCCESS'")
     context.server.options.setdefault("client_verify", ("optional", directive))
 
 

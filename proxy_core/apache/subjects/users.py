@@ -38,6 +38,7 @@ def finished(context: ImportContext) -> None:
     wanted = [each for server in context.servers() for each in server.guarded if holds(each, section)]
     if own == "none" and section.access is None and not section.compat and any(map(_wants, wanted)):
         context.draft.close(context.server, context.where(section), section.directive)
+    context.location()
     context.server.asking.append(section)
     if section.auth.get("type", "basic") == "basic" and "file" in section.auth:
         content = {"realm": section.auth.get("name", "private"), "file": context.draft.path(section.auth["file"])}

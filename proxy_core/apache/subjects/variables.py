@@ -37,7 +37,10 @@ _OF_HTTPD = {
 
 UNIQUE_ID = "unique_id"
 """What mod_unique_id sets where it is loaded."""
-_NO_VARY = "force-no-vary"
+_LOST = {
+    "force-no-vary": "answers keep their Vary",
+    "force-gzip": "nobody gets a coding that they do not say to take",
+}
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -57,8 +60,8 @@ def set_env_if(context: ImportContext, directive: Directive) -> None:
     nocase = {"nocase": True} if directive.key.endswith("nocase") else {}
     fills = PLAIN.fullmatch(regex) is None
     names = [word.partition("=")[0].removeprefix("!").lower() for word in variables]
-    if _NO_VARY in names:
-        context.lose("answers keep their Vary")
+    for name in _LOST.keys() & names:
+        context.lose(_LOST[name])
     useful = [word for word, name in zip(variables, names, strict=True)
               if name not in _OF_HTTPD or name in context.draft.asked_names]  # fmt: skip
     if not useful and not context.losses:
@@ -72,6 +75,8 @@ def asked_names(directives: Iterable[Directive]) -> frozenset[str]:
     known = {*_OF_HTTPD, *_OF_FORWARDING, UNIQUE_ID}
     found: set[str] = set()
     for directive in directives:
+        if directive.key in ("addoutputfilterbytype", "setoutputfilter"):
+            found |= {"no-gzip", "gzip-only-text/html"}
         if directive.inside is not None:
             found |= asked_names(directive.inside)
         if directive.key not in (*HANDLERS, "loadmodule") or "expr" in directive.key:
@@ -179,6 +184,8 @@ def set_env(context: ImportContext, directive: Directive) -> None:
     name = directive.args[0]
     if name.lower() in _OF_FORWARDING and name.lower() not in context.draft.asked_names:
         raise _OF_FORWARDING[name.lower()]
+    if name.lower() == "force-gzip":
+        context.lose(_LOST["force-gzip"])
     late = {"late": True} if context.section is None else {}
     _put(context, directive, {"name": name, "value": _literal(" ".join(directive.args[1:2])), **late})
 

@@ -20,6 +20,8 @@ from proxy_core.config.model.balancers import (
     MemberStatus,
     Sticky,
 )
+from proxy_core.config.model.cache import Cache
+from proxy_core.config.model.compress import Compress
 from proxy_core.config.model.error_pages import ErrorPage
 from proxy_core.config.model.expires import ExpiryRule
 from proxy_core.config.model.file_types import FileTypes
@@ -37,9 +39,10 @@ from proxy_core.config.model.site import AccessLog, AccessLogRow, Console, Contr
 from proxy_core.config.model.tls import Certificate, ListenerTls, UpstreamTls
 
 __all__ = [
-    "Access", "AccessLog", "AccessLogRow", "Auth", "Balancer", "Ban", "Certificate", "Console", "Control", "Ejection",
-    "EnvRule", "ErrorPage", "ExpiryRule", "FileTypes", "ForwardAuth", "HeaderRule", "HealthCheck", "Heartbeat",
-    "Host", "Limits", "Listener", "ListenerLimits", "ListenerTls", "Location", "Log", "MapType", "Member",
+    "Access", "AccessLog", "AccessLogRow", "Auth", "Balancer", "Ban", "Cache", "Certificate", "Compress", "Console",
+    "Control", "Ejection", "EnvRule", "ErrorPage", "ExpiryRule", "FileTypes", "ForwardAuth", "HeaderRule",
+    "HealthCheck", "Heartbeat", "Host", "Limits", "Listener", "ListenerLimits", "ListenerTls", "Location", "Log",
+    "MapType", "Member",
     "MemberRole", "MemberStatus", "Metrics", "Options", "Recording", "Redirection", "ReverseRule", "RewriteCond",
     "RewriteMap", "RewriteRule", "Route", "RuleTest", "Site", "Sticky", "UpstreamTls",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ class ExpiryRule(LocationRow, frozen=True, kw_only=True):
     [[expires]]
     type = "image/*"
     after = 2592000
+    immutable = true
 
     [[expires]]
     after = 3600
@@ -40,3 +41,7 @@ class ExpiryRule(LocationRow, frozen=True, kw_only=True):
     since: Literal["access", "modification"] = "access"
     """From when they count: access: since it was asked for. modification: since the file changed; answers that come
     from no file get no date then."""
+
+    immutable: bool = False
+    """Cache-Control says immutable too: until it is stale it does not change, so browsers do not ask for it again where
+    a page is reloaded. For what has a name of its own for each version (RFC 8246)."""

@@ -5,6 +5,7 @@ What a host does not say itself it has from [site]. What needs more than one fie
 
 from typing import Annotated, Literal
 
+from proxy_core.config.model.compress import Compress
 from proxy_core.config.model.file_types import FileTypes
 from proxy_core.config.model.site_table import SiteTable
 from proxy_core.config.model.tls import UpstreamTls
@@ -119,3 +120,6 @@ class Host(SiteTable, frozen=True, kw_only=True):
 
     file_types: FileTypes | None = None
     """What names of files say in it, beside [file_types]: by extension its word takes the place of that one."""
+
+    compress: Compress | None = None
+    """Which of its answers are coded, and how, instead of [compress]."""

@@ -6,6 +6,7 @@ is checked in ``rules.lint``.
 
 from typing import Annotated, Literal
 
+from proxy_core.config.model.compress import Compress
 from proxy_core.config.model.file_types import FileTypes
 from proxy_core.config.model.site_table import HostRow
 from proxy_core.config.model.types import (
@@ -31,8 +32,8 @@ class Location(HostRow, frozen=True, kw_only=True):
     """[[locations]]: settings for some paths or targets; exactly one of path, path_regex, target, target_regex, folder
     and folder_regex says which; files alone or beside one of the last two. Later rows win over earlier ones, paths over
     targets and folders, deeper folders over those that they are in, folder_regex over all of these (the more slashes in
-    it, the later), rows with expr over all others, those for "/" first. Apache: Location, LocationMatch, Proxy,
-    ProxyMatch, Directory, DirectoryMatch, Files, If.
+    it, the later), rows with expr over all others, those for "/" first, and rows that are final over all of these.
+    Apache: Location, LocationMatch, Proxy, ProxyMatch, Directory, DirectoryMatch, Files, If.
 
     [[locations]]
     path = "/admin"
@@ -85,6 +86,9 @@ class Location(HostRow, frozen=True, kw_only=True):
     default_charset: DefaultCharset | None = None
     """See ``DefaultCharset``."""
 
+    cache: bool | None = None
+    """Whether answers to these requests are kept, instead of the route's word. Apache: CacheEnable, CacheDisable."""
+
     max_body: MaxBody = None
     """See ``MaxBody``."""
 
@@ -98,6 +102,9 @@ class Location(HostRow, frozen=True, kw_only=True):
     merging: Literal["off", "and", "or"] = "off"
     """What becomes of what was required before. off: require takes its place. and: both must hold. or: one of the two.
     Apache: AuthMerging."""
+
+    final: bool = False
+    """Whether the row is laid over all others, whatever kind they are, so that none of them opens what it closes."""
 
     auth: AuthName = ""
     """See ``AuthName``."""
@@ -122,6 +129,9 @@ class Location(HostRow, frozen=True, kw_only=True):
 
     file_types: FileTypes | None = None
     """What names of files say in it, beside what its host says: by extension its word takes the place of that one."""
+
+    compress: Compress | None = None
+    """Which of these answers are coded, and how, instead of the route's."""
 
     expr: Annotated[str, example("%{HTTP_HOST} == 'old.example'")] = ""
     """Only where this expression holds, too. Apache: If."""

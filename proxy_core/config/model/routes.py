@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from proxy_core.config.model.compress import Compress
 from proxy_core.config.model.site_table import HostRow, SiteTable
 from proxy_core.config.model.types import FieldNames, MaxBody, NonEmpty, Seconds, Share, Upgrade, UrlPath, example
 
@@ -98,6 +99,12 @@ class Route(HostRow, frozen=True, kw_only=True):
 
     override_codes: tuple[str, ...] = ()
     """The statuses that error_override is for, instead of the site's."""
+
+    cache: bool = False
+    """Keep answers for other clients, and answer with what is kept, as [cache] says. Apache: CacheEnable."""
+
+    compress: Compress | None = None
+    """Which of its answers are coded, and how, instead of the host's."""
 
     interpolate: bool = False
     """Replace ${NAME} in the path of proxy by that variable of the request, as [[env]] and rules have set it; nothing

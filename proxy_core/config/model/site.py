@@ -7,6 +7,8 @@ from proxy_core.config.model.balancers import (
     Balancer,
     Heartbeat,
 )
+from proxy_core.config.model.cache import Cache
+from proxy_core.config.model.compress import Compress
 from proxy_core.config.model.error_pages import ErrorPage
 from proxy_core.config.model.expires import ExpiryRule
 from proxy_core.config.model.file_types import FileTypes
@@ -194,6 +196,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
     bans: tuple[Ban, ...] = ()
     """Addresses that are kept out for a while."""
 
+    cache: Cache = Cache()
+    """Answers that are kept."""
+
     access_log: AccessLog | None = None
     """A line for each finished request."""
 
@@ -235,6 +240,9 @@ class Site(SiteTable, frozen=True, kw_only=True):
 
     file_types: FileTypes = FileTypes()
     """What the names of files say of them."""
+
+    compress: Compress = Compress()
+    """Which answers are coded, and how."""
 
     headers: tuple[HeaderRule, ...] = ()
     """Changes to fields of requests and answers."""

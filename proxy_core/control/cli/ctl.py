@@ -81,6 +81,14 @@ def _terms(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="though a row of [[tests]] fails by it")
 
 
+def _purge(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("url", nargs="?", default="", metavar="URL", help="what was asked by it; /path is of every host")
+    which.add_argument("--prefix", default="", metavar="URL", help="what was asked by URLs that begin so")
+    which.add_argument("--tag", default="", help="what has it in Cache-Tag or Surrogate-Key")
+    which.add_argument("--all", action="store_true", help="everything")
+
+
 def _tail(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", nargs="*", help="as in: status>=500 member=c path~^/api ms>250")
     parser.add_argument("-n", dest="lines", type=int, default=None, help="begin with the last so many (10; of HAR all)")
@@ -105,6 +113,8 @@ VERBS = {
     "status": Verb("How it is, in a few lines.", ctl_answers.status, arguments=_nothing),
     "members": Verb("Every member with its state and load.", ctl_answers.members, arguments=_watchable),
     "shadow": Verb("Copies of requests, and in what their answers differ.", ctl_answers.shadow, arguments=_nothing),
+    "purge": Verb("Throw kept answers out of the shared cache.", ctl_answers.purge, arguments=_purge),
+    "cache": Verb("How the shared cache serves, and what it holds.", ctl_answers.cache, arguments=_nothing),
     "drain": _of_command("Let members finish what they have.", "BALANCER/MEMBER… [--wait] [--timeout SECONDS]"),
     "enable": _of_command("Take members back into service.", "BALANCER/MEMBER…"),
     "disable": _of_command("Take members out of service.", "BALANCER/MEMBER…"),

@@ -18,6 +18,7 @@ from proxy_core import regular_files
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.toml_syntax import values
 from proxy_core.config.site_addresses import at, resolved
+from proxy_core.control.cli.cache_report import cache_report
 from proxy_core.control.cli.shadow_report import shadow_report
 from proxy_core.control.cli.subcommand import report_all, say, tell
 from proxy_core.control.cli.text_table import table
@@ -229,6 +230,17 @@ def _member(load: MemberLoad) -> tuple[str, ...]:
 def shadow(call: Call) -> int:
     loads = call.client.snapshot().shadows
     return _show(call, loads, shadow_report(loads))
+
+
+def purge(call: Call) -> int:
+    given = call.given
+    done = call.client.purge(given.url, given.prefix, given.tag)
+    return _show(call, done, f"{done.count} kept {'answer is' if done.count == 1 else 'answers are'} thrown out")
+
+
+def cache(call: Call) -> int:
+    load = call.client.snapshot().cache
+    return _show(call, load, cache_report(load))
 
 
 def get(call: Call) -> int:

@@ -23,6 +23,7 @@ from proxy_core.control.door.endpoints import (
     Hello,
     MapContent,
     Past,
+    Purged,
     Records,
     WatchLine,
 )
@@ -246,6 +247,11 @@ async def _note(service: OpenService, asked: Asked) -> Any:
         raise Refusal(422, f"the note cannot be written: {error.strerror or error}") from None
 
 
+async def _purge(service: OpenService, asked: Asked) -> Purged:
+    query = asked.query
+    return Purged(count=await service.behind.purge(query.url, query.prefix, query.tag))
+
+
 async def _stop(service: OpenService, _: Asked) -> Done:
     asyncio.get_running_loop().call_later(0.05, service.stop)
     return Done(sentence="stopping: what is in flight may finish")
@@ -262,7 +268,7 @@ async def _upgrade(service: OpenService, _: Asked) -> Done:
 
 HANDLERS: dict[str, Handler] = {
     "details": _details, "explain": _explain, "hello": _hello, "history": _history, "inspect": _inspect, "map": _map,
-    "maps": _maps, "metrics": _metrics, "note": _note, "preview": _preview, "problems": _problems,
+    "maps": _maps, "metrics": _metrics, "note": _note, "preview": _preview, "problems": _problems, "purge": _purge,
     "put_text": _put_text, "records": _records, "site": _site, "snapshot": _snapshot, "stop": _stop, "submit": _submit,
     "tests": _tests, "text": _text, "upgrade": _upgrade, "watch": _watch, "what_if": _what_if,
 }  # fmt: skip

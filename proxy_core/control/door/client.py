@@ -27,6 +27,8 @@ from proxy_core.control.door.endpoints import (
     MapQuery,
     NoteQuery,
     Past,
+    Purged,
+    PurgeQuery,
     Records,
     RecordsQuery,
     WatchLine,
@@ -139,6 +141,9 @@ class DoorClient:
 
     def note(self, since: float) -> IncidentNote:
         return cast(IncidentNote, self._ask("note", query=NoteQuery(since=since), body=b""))
+
+    def purge(self, url: str = "", prefix: str = "", tag: str = "") -> Purged:
+        return cast(Purged, self._ask("purge", query=PurgeQuery(url=url, prefix=prefix, tag=tag), body=b""))
 
     def stop(self) -> Done:
         return cast(Done, self._ask("stop", body=b""))

@@ -176,6 +176,24 @@ class WatchLine(Struct, frozen=True, kw_only=True):
     """What it is about."""
 
 
+class PurgeQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is thrown out; one of the three, or none for all."""
+
+    url: str = ""
+    """What was asked by this URL; one that begins with a slash is meant of every host."""
+    prefix: str = ""
+    """What was asked by URLs that begin so."""
+    tag: str = ""
+    """What has this in Cache-Tag or Surrogate-Key."""
+
+
+class Purged(Struct, frozen=True, kw_only=True):
+    """What was thrown out."""
+
+    count: int
+    """Answers."""
+
+
 class Done(Struct, frozen=True, kw_only=True):
     """What is being done now."""
 
@@ -268,6 +286,11 @@ ENDPOINTS = (
         "note", "POST", "/v1/note",
         "Write a note for a ticket: what is wrong, since when, which edits were made and what they did.",
         IncidentNote, NoteQuery, writes=True, statuses=(422,),
+    ),
+    Endpoint(
+        "purge", "POST", "/v1/purge",
+        "Throw kept answers out of the shared cache: those of a URL, of URLs that begin so, of a tag, or all.",
+        Purged, PurgeQuery, writes=True,
     ),
     Endpoint(
         "stop", "POST", "/v1/stop", "Drain and stop the service, as SIGTERM does; a second time cuts.", Done,

@@ -11,7 +11,7 @@ from msgspec.json import encode
 
 from proxy_core.control.door.async_client import CutOff, DoorLine
 from proxy_core.control.door.client import Denied, NobodyThere
-from proxy_core.control.door.endpoints import DetailsQuery, MapContent, MapQuery, NoteQuery
+from proxy_core.control.door.endpoints import DetailsQuery, MapContent, MapQuery, NoteQuery, Purged, PurgeQuery
 from proxy_core.control.editing.commands import Command, Preview
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
@@ -56,6 +56,10 @@ class FarAnswers:
 
     async def note(self, since: float) -> IncidentNote:
         return cast(IncidentNote, await self._asked_now("note", query=NoteQuery(since=since), body=b""))
+
+    async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:
+        query = PurgeQuery(url=url, prefix=prefix, tag=tag)
+        return cast(Purged, await self._asked_now("purge", query=query, body=b"")).count
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return cast(tuple[TestOutcome, ...], await self._asked_now("tests"))

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import ErrorPage, FileTypes, Host, Location, Route, Site
+from proxy_core.control.explaining.coding_of_answer import coded
 from proxy_core.control.question import Setting
 from proxy_core.errors import Address
 from proxy_core.http.request_view import RequestView
@@ -44,7 +45,8 @@ def of_answer(exchange: Exchange, way: Way) -> Trace:
         return _of_shadow(way)
     own = 0 if isinstance(decision, Forward) else decision.status
     again = replace(exchange, view=way.view, host=way.host, extras=decision.extras, notes={**(way.notes or {})})
-    return [*_of_shadow(way), *_fields(again, settings, own), *_pages(again, settings, own)]
+    steps, lines = coded(again, way) if not _hidden(exchange) else ([], [])
+    return [*_of_shadow(way), *steps, *_fields(again, settings, own, lines), *_pages(again, settings, own)]
 
 
 def _of_shadow(way: Way) -> Trace:
@@ -58,12 +60,13 @@ def _of_shadow(way: Way) -> Trace:
     return [Step(address, "match", f"{100 * shadow.share:g} % of such requests are copied to {shadow.pool}")]
 
 
-def _fields(exchange: Exchange, settings: Settings, own: int) -> Trace:
-    """``own`` is the status that the proxy answers with itself, 0 where a member is asked."""
+def _fields(exchange: Exchange, settings: Settings, own: int, lines: list[bytes]) -> Trace:
+    """``own`` is the status that the proxy answers with itself, 0 where a member is asked; ``lines`` are those of the
+    member's answer."""
     steps: Trace = []
     if exchange.answer and not _hidden(exchange):
         if exchange.status != 101:
-            field_edits.answered(settings, exchange, exchange.answer.split(b"\r\n")[:-2], (), steps)
+            field_edits.answered(settings, exchange, lines, (), steps)
     elif own or exchange.status:
         field_edits.replied(settings, exchange, exchange.status or own, (), steps)
     else:
@@ -76,7 +79,7 @@ def _fields(exchange: Exchange, settings: Settings, own: int) -> Trace:
 def _hidden(exchange: Exchange) -> bool:
     """Whether the member's answer was not passed on, but a page of ours."""
     route, status = exchange.route, int(exchange.answer[9:12] or b"0")
-    return exchange.status != status or (route is not None and route.hides(status))
+    return bool(exchange.answer) and (exchange.status != status or (route is not None and route.hides(status)))
 
 
 def _pages(exchange: Exchange, settings: Settings, own: int) -> Iterator[Step]:
@@ -94,10 +97,10 @@ def _page(row: ErrorPage) -> str:
 
 
 def options(
-    site: Site, host: str, decision: Forward | Redirect | Respond, member: BoundMember | None
+    site: Site, host: str, decision: Forward | Redirect | Respond, member: BoundMember | None, kept: str = ""
 ) -> tuple[Setting, ...]:
     """The options that hold for a request that a route takes, each from where it is set last: the site, its host, the
-    route, a location that holds, the member."""
+    route, a location that holds, the member. ``kept``: what the cache makes of it, in words, "" where it has none."""
     route = decision.route
     if route is None:
         return ()
@@ -125,6 +128,8 @@ def options(
     service = next((row.forward_auth for _, row in reversed(of_locations) if row.forward_auth), "")
     if service in site.forward_auth:
         found.append(("forward_auth", service, source("forward_auth")))
+    if kept:
+        found.append(("cache", kept, source("cache")))
     if route.max_body is not None:
         found.append(("max_body", f"{route.max_body} bytes" if route.max_body else "any", source("max_body")))
     if route.nocanon:

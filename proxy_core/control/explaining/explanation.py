@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from proxy_core.balance.pool import BoundMember
 from proxy_core.config.model import Site
 from proxy_core.control.explaining.effective_settings import options
+from proxy_core.control.explaining.kept_verdict import verdict
 from proxy_core.control.question import Explanation, Verdict
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Forward, Redirect, Respond, Step
@@ -78,10 +79,11 @@ def _explained(found: Findings) -> Explanation:
         case Forward(route, target):
             assert isinstance(way, Way)
             pool, base = route.pool or "", readable(member.base) if member is not None else ""
+            kept = verdict(exchange, way) if route.cache else ""
             return replace(
                 explained, outcome="forward", pool=pool, member=member.key.member if member else "",
-                target=readable(target),
-                forwarded=masked(forwarded, site).strip(), settings=options(site, way.host.name, decision, member),
+                target=readable(target), forwarded=masked(forwarded, site).strip(),
+                settings=options(site, way.host.name, decision, member, kept),
                 sentence=f"forwarded to {pool} as {base}{readable(target)}",
             )  # fmt: skip
         case Redirect(status, location):

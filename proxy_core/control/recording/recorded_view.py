@@ -307,6 +307,9 @@ class RecordedView:
     async def note(self, since: float) -> IncidentNote:
         raise OSError("notes are written by the service")
 
+    async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:
+        raise OSError("nothing is thrown out of a cache that was")
+
     async def tests(self) -> tuple[TestOutcome, ...]:
         return ()
 

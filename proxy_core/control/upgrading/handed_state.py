@@ -24,7 +24,7 @@ from proxy_core.rules.rule_state import RuleKey, RuleState
 from proxy_core.runtime.last_hour import LastHour, TenSeconds
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry, Shares
-from proxy_core.runtime.route_tally import Tally
+from proxy_core.runtime.route_tally import CodedTally, Tally
 from proxy_core.serve.client_limits import Admission
 from proxy_core.serve.listening_sockets import InheritedSockets
 
@@ -34,6 +34,7 @@ COUNTED: Final = (
 )  # fmt: skip
 """What a MemberState counts. The rest of it is its condition."""
 TALLIED: Final = ("requests", "sent", "received", "seconds", "classes", "fresh")
+CODED: Final = ("answers", "plain", "coded")
 
 
 class Envelope(Struct, frozen=True, kw_only=True):
@@ -58,6 +59,8 @@ class State(Struct, frozen=True, kw_only=True):
     spent: float = 0.0
     """As in Recorder."""
     routes: list[tuple[RuleKey, Tally]] = []
+    """As in Recorder."""
+    coded: list[tuple[str, CodedTally]] = []
     """As in Recorder."""
     hour: list[TenSeconds] = []
     """As in LastHour."""
@@ -108,6 +111,7 @@ def state_of(
         histogram=recorder.histogram,
         spent=recorder.spent,
         routes=[(key, replace(tally, closed={}, fresh=tally.histogram)) for key, tally in recorder.routes.items()],
+        coded=[*recorder.coded.items()],
         hour=[*recorder.hour.steps],
         members=[*registry.members.values()],
         rules=[*registry.rules.items()],
@@ -156,6 +160,7 @@ def restored(state: State) -> tuple[Registry, Recorder]:
         histogram=state.histogram or fresh.histogram,
         spent=state.spent,
         routes={key: replace(tally, closed=tally.fresh, fresh={}) for key, tally in state.routes},
+        coded=dict(state.coded),
         hour=LastHour(state.hour),
     )
     recorder.begin_second(members)
@@ -165,12 +170,13 @@ def restored(state: State) -> tuple[Registry, Recorder]:
 def gained(before: State, now: State) -> State:
     """What was counted between two states."""
     members = {each.key: each for each in before.members}
-    rules, routes = dict(before.rules), dict(before.routes)
+    rules, routes, coded = dict(before.rules), dict(before.routes), dict(before.coded)
     return State(
         classes=_sum(now.classes, before.classes, -1),
         histogram=_sum(now.histogram, before.histogram, -1),
         spent=now.spent - before.spent,
         routes=[(key, _less(each, routes.get(key, Tally()), TALLIED)) for key, each in now.routes],
+        coded=[(key, _less(each, coded.get(key, CodedTally()), CODED)) for key, each in now.coded],
         members=[_less(each, members.get(each.key, MemberState(each.key)), COUNTED) for each in now.members],
         rules=[(key, _less(each, rules.get(key, RuleState(key)), ("hits",))) for key, each in now.rules],
         reached=_sum(now.reached, before.reached, -1),
@@ -186,6 +192,8 @@ def add(more: State, registry: Registry, recorder: Recorder, admission: Admissio
     admission.reached.update(more.reached)
     for key, tally in more.routes:
         _count(recorder.routes.setdefault(key, Tally()), tally, TALLIED)
+    for coding, tallied in more.coded:
+        _count(recorder.coded.setdefault(coding, CodedTally()), tallied, CODED)
     for each in more.members:
         if (member := registry.members.get(each.key)) is not None:
             _count(member, each, COUNTED)
@@ -206,7 +214,7 @@ def _count(known: Any, more: Any, names: Iterable[str]) -> None:
 
 def _less(now: Any, before: Any, names: Iterable[str]) -> Any:
     """A state or tally that has but what was counted since."""
-    bare = {} if isinstance(now, Tally) else {"key": now.key}
+    bare = {} if isinstance(now, Tally | CodedTally) else {"key": now.key}
     return type(now)(**bare, **{name: _sum(getattr(now, name), getattr(before, name), -1) for name in names})
 
 

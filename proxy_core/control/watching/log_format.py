@@ -196,6 +196,8 @@ def _variable(name: str) -> Line:
     def value(exchange: Exchange) -> bytes:
         own = exchange.extras.env if exchange.extras is not None else ()
         env = {key.lower(): found for key, found in (*exchange.view.env, *own)}
+        if exchange.cache:
+            env |= {"cache-status": exchange.cache, f"cache-{exchange.cache}": "1"}
         member = exchange.member
         if wanted.startswith("balancer_") and member is not None and member.key.balancer:
             pool = exchange.rules.pools[member.key.balancer]
@@ -243,6 +245,8 @@ _OURS: dict[str, Line] = {
     "first": lambda exchange: _since(exchange, exchange.answered),
     "total": lambda exchange: _since(exchange, exchange.finished),
     "cause": lambda exchange: _text(exchange.cause),
+    "cache": lambda exchange: exchange.cache.encode() or b"-",
+    "age": lambda exchange: b"%d" % exchange.age,
     "generation": lambda exchange: b"%d" % exchange.rules.generation,
 }
 

@@ -71,6 +71,10 @@ class Record(Struct, frozen=True, kw_only=True):
     """Id of the last rewrite rule that matched, "" for none."""
     cut: int = 0
     """The status of what cut the answer after it had begun, 0 for nothing."""
+    cache: str = ""
+    """How the shared cache served it: hit, stale, revalidated, collapsed, miss, bypass; "" where its route has none."""
+    age: int = 0
+    """Seconds that the kept answer was old that it got."""
     weight: int = 1
     """How many requests it stands for: more than one in a recording, where those that went well are sampled."""
 
@@ -109,6 +113,8 @@ def record(exchange: Exchange) -> Record:
         user_agent=_text(field("User-Agent", exchange.head)),
         rule=extras.hits[-1].key[1] if extras is not None and extras.hits else "",
         cut=exchange.cut,
+        cache=exchange.cache,
+        age=exchange.age,
     )
 
 

@@ -128,6 +128,8 @@ def exposition(snapshot: Snapshot, sight: Sight, recorder: Recorder, registry: R
         *_routes(recorder, registry),
         *_members(snapshot, registry),
         *_shadows(snapshot),
+        *_cache(snapshot),
+        *_coded(recorder),
     )
     return "".join(line for family in families for line in _spelled(*family))
 
@@ -228,6 +230,15 @@ def _members(snapshot: Snapshot, registry: Registry) -> Iterator[Family]:
     yield "member_duration_seconds", "histogram", DURATION, [s for each in histograms for s in _histogram(*each)]
 
 
+def _coded(recorder: Recorder) -> Iterator[Family]:
+    coded = [({"coding": coding}, tally) for coding, tally in recorder.coded.items()]
+    yield "coded_answers_total", "counter", "Answers that were coded.", [("", key, each.answers) for key, each in coded]
+    meaning = "Bytes of their bodies before."
+    yield "coded_plain_bytes_total", "counter", meaning, [("", key, each.plain) for key, each in coded]
+    meaning = "Bytes of their bodies after."
+    yield "coded_bytes_total", "counter", meaning, [("", key, each.coded) for key, each in coded]
+
+
 def _shadows(snapshot: Snapshot) -> Iterator[Family]:
     shadows = [({"route": load.route}, load) for load in snapshot.shadows]
     counts = [("", labels, load.requests) for labels, load in shadows]
@@ -241,6 +252,22 @@ def _shadows(snapshot: Snapshot) -> Iterator[Family]:
     meaning = "In what answers to copies differed from the real ones: status, length, body, no answer, or a field."
     yield "shadow_differences_total", "counter", meaning, kinds
     yield "shadow_dropped_total", "counter", "Copies for which there was no room.", dropped
+
+
+def _cache(snapshot: Snapshot) -> Iterator[Family]:
+    load = snapshot.cache
+    if load is None:
+        return
+    served = [("", {"served": word}, count) for word, count in load.served.items()]
+    kept = [("", {"outcome": "kept"}, load.kept), ("", {"outcome": "not_kept"}, load.unkept)]
+    gone = [("", {"why": "room"}, load.evicted), ("", {"why": "purged"}, load.purged)]
+    held = [("", {"where": "memory"}, load.memory), ("", {"where": "files"}, load.files)]
+    yield "cache_requests_total", "counter", "Requests of routes with a cache, by how it served them.", served
+    yield "cache_saved_bytes_total", "counter", "Bytes of bodies that no member was asked for.", [("", {}, load.saved)]
+    yield "cache_answers_total", "counter", "Answers of members to requests that missed.", kept
+    yield "cache_thrown_out_total", "counter", "Kept answers that were thrown out.", gone
+    yield "cache_entries", "gauge", "Answers that are kept.", [("", {}, load.entries)]
+    yield "cache_bytes", "gauge", "Bytes that kept answers take.", held
 
 
 def _labels(state: MemberState) -> Labels:

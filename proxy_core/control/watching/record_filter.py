@@ -58,6 +58,8 @@ FIELDS = {
     "rule": FilterField("id of the last rewrite rule that matched", "r.rule"),
     "balancer": FilterField("whose member got it", "r.balancer"),
     "member": FilterField("that got it", "r.member"),
+    "cache": FilterField("how the cache served it: hit, miss, …", "r.cache"),
+    "age": FilterField("seconds that the kept answer was old", "r.age", True),
     "cause": FilterField("what went wrong, in words", "r.cause"),
     "cut": FilterField("status of what cut the answer, 0 for nothing", "r.cut", True),
     "agent": FilterField("the User-Agent field", "r.user_agent"),

@@ -69,7 +69,8 @@ class Guard(Struct, frozen=True):
         rule = later.rule or self.rule
         if self.rule is not None and later.rule is not None and later.merging != "off":
             rule = _both(self.rule, later.rule, later.merging == "and")
-        return Guard(rule, later.auth or self.auth, service=later.service or self.service)
+        merging = later.merging if later.rule is not None else self.merging
+        return Guard(rule, later.auth or self.auth, merging, later.service or self.service)
 
 
 def _both(before: AccessRule, later: AccessRule, strict: bool) -> AccessRule:

@@ -28,7 +28,7 @@ def dated(
         return lines
     since = asked if row.since == "access" else _seconds(value_of(lines[modified[0]]))
     until = max(since + row.after, asked)
-    made = [b"Expires: " + http_date(until).encode(), b"max-age=%d" % (until - asked)]
+    made = [b"Expires: " + http_date(until).encode(), b"max-age=%d" % (until - asked) + b", immutable" * row.immutable]
     said = found(lines, b"cache-control")
     if said:
         lines[said[0]] += b", " + made[1]

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib import import_module
 
-from proxy_core.config.model import FileTypes, Site
+from proxy_core.config.model import Compress, FileTypes, Site
 from proxy_core.errors import Problem
 
 
@@ -34,6 +34,11 @@ def _logs(site: Site) -> object:
 def _types(site: Site) -> object:
     own = any(host.file_types for host in site.hosts.values()) or any(row.file_types for row in site.locations)
     return own or site.file_types != FileTypes()
+
+
+def _coding(site: Site) -> object:
+    own = any(host.compress for host in site.hosts.values()) or any(row.compress for row in site.routes)
+    return own or any(row.compress for row in site.locations) or site.compress != Compress()
 
 
 def _access(site: Site) -> object:
@@ -64,6 +69,7 @@ THEMES: dict[str, tuple[str, Callable[[Site], object]]] = {
     "lint_rules": ("rewrites", _rules),
     "lint_access": ("access", _access),
     "lint_file_types": ("file_types", _types),
+    "lint_compress": ("compress", _coding),
     "lint_forward_auth": ("forward_auth", lambda site: site.forward_auth or site.locations),
     "lint_headers": ("fields", _fields),
     "lint_health": ("health_checks", _health),

@@ -272,6 +272,7 @@ def _bind(site: Site, row: Route, state: RuleState, own: Own) -> BoundRoute:
         max_body=own.max_body,
         canonical=own.canonical,
         tls=own.upstream_tls,
+        cache=row.cache,
         shadow=_shadow(site, row),
     )
 

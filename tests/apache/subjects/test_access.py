@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.apache.conversions import PROXIED, imported, site_of
+from tests.apache.conversions import PROXIED, exported, imported, site_of
 
 IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("<If \"%{HTTP:A} == 'b'\">\nHeader set X y\n</If>\n<ElseIf \"true\">\nRequire ip 10\n</ElseIf>", "locations",
@@ -23,9 +23,9 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("<AuthzProviderAlias ip inside \"10.0.0.0/8\">\n</AuthzProviderAlias>\n"
      "<Location /a>\nRequire inside\n</Location>", "locations",
      [{"id": "a", "path": "/a", "require": ["ip 10.0.0.0/8"]}]),
-    ("<Location /a>\nSSLRequireSSL\n</Location>\n<Location /a/b>\nRequire ip 10\n</Location>", "access",
-     [{"match": "all", "require": ["expr %{HTTPS} == 'on'", "all granted"]},
-      {"match": "all", "require": ["expr %{HTTPS} == 'on'", "ip 10"]}]),
+    ("<Location /a>\nSSLRequireSSL\n</Location>\n<Location /a/b>\nRequire ip 10\n</Location>", "locations",
+     [{"id": "a-b", "path": "/a/b", "require": ["ip 10"]},
+      {"id": "needed", "path": "/a", "expr": "%{HTTPS} != 'on'", "final": True, "require": ["all denied"]}]),
 ]  # fmt: skip
 
 OUT = [
@@ -57,7 +57,6 @@ def test_names_of_clients_come_in(tmp_path: Path, inside: str, conditions: list[
         ("Require expr %{nonsense", ["all denied"]),
         ("AuthType Digest\nRequire valid-user", ["all denied", "valid-user"]),
         ("Order backwards\nAllow from 10", ["ip 10"]),
-        ("SSLRequire %{A} eq 1\nRequire ip 10", ["access secret"]),
     ],
 )
 def test_an_access_rule_that_is_lost_closes_what_it_guarded(tmp_path: Path, inside: str, conditions: list[str]) -> None:
@@ -67,10 +66,20 @@ def test_an_access_rule_that_is_lost_closes_what_it_guarded(tmp_path: Path, insi
     assert found.report.losses
 
 
+def test_a_row_that_is_final_goes_out_as_what_no_require_takes_back(tmp_path: Path) -> None:
+    rows = '[[locations]]\npath = "/a"\nfinal = true\nrequire = ["{}"]\n[site]\ndeny = ["192.0.2.1"]\n'
+    out, losses = exported(rows.format("all denied"), tmp_path)
+    assert "<Location /a>\n    Deny from all\n</Location>" in out
+    assert "access_compat_module" in out
+    assert losses == []
+    _, losses = exported(rows.format("ip 10"), tmp_path)
+    assert [each.split(":")[0] for each in losses] == ["locations.a.final"]
+
+
 def test_an_access_rule_outside_of_sections_closes_the_server(tmp_path: Path) -> None:
     found = imported(tmp_path, f"Listen 1\n{PROXIED}Require ip 10\n")
     assert tomllib.loads(found.text)["locations"] == [
-        {"id": "closed", "path": "/", "require": ["all denied"], "expr": "true"}
+        {"id": "closed", "path": "/", "require": ["all denied"], "final": True}
     ]
     assert found.report.losses
 
@@ -90,4 +99,4 @@ def test_conditions_that_keep_nobody_out_are_left_out(tmp_path: Path) -> None:
 def test_a_condition_that_is_lost_closes_for_everybody(tmp_path: Path) -> None:
     found = imported(tmp_path, f"Listen 1\n{PROXIED}<If \"ldap('x') == 'y'\">\nRequire all denied\n</If>")
     (row,) = tomllib.loads(found.text)["locations"]
-    assert row == {"id": "root", "path": "/", "require": ["all denied"]}
+    assert row == {"id": "root", "path": "/", "final": True, "require": ["all denied"]}

@@ -38,7 +38,7 @@ def test_extensions_become_a_table(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_taken_for_no_type_is_told(tmp_path: Path, text: str) -> None:
-    assert imported(tmp_path, SERVED + text).report.losses != ()
+    assert imported(tmp_path, SERVED + text).report.losses != []
 
 
 def test_places_have_tables_of_their_own_that_go_out_again(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ CLOSES = [
     ("<Location /a>\n<Files x>\nDeny from all\n</Files>\n</Location>", {"path": "/a"}),
     ("<Location /a>\n<Unheard of>\nRequire valid-user\n</Unheard>\n</Location>", {"path": "/a"}),
     ("<Files a.sql>\nRedirect http://h/%{QUERY_STRING}\n</Files>", {"files": "^a\\.sql$"}),
+    ("<DirectoryMatch ^/w>\nSetHandler my-own\n</DirectoryMatch>", {"folder_regex": "^/w"}),
     ("AddOutputFilter INCLUDES;DEFLATE .shtml", {"files": "(?i)\\.(?:shtml)(?:\\.|$)"}),
     ("<Location /a>\nMellonEnable auth\n</Location>", {"path": "/a"}),
     ("<Location /a>\nLuaHookAccessChecker x.lua f\n</Location>", {"path": "/a"}),
@@ -76,7 +77,7 @@ def test_nobody_reads_a_program_or_what_a_lost_section_guarded(
         (tmp_path / "www" / ".htaccess").write_text("<Files x>")
     found = imported(tmp_path, "Listen 1\n" + SERVED.format(tmp_path) + text.replace("{0}", str(tmp_path)))
     (row,) = tomllib.loads(found.text)["locations"]
-    closed = {"expr": "true", **where, "require": ["all denied"]}
+    closed = {**where, "final": True, "require": ["all denied"]}
     assert {key: value for key, value in row.items() if key != "id"} == closed
     assert found.report.losses
 

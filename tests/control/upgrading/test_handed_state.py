@@ -37,7 +37,7 @@ from proxy_core.control.upgrading.successor import Word, upgraded
 from proxy_core.rules.rule_state import RuleState
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
-from proxy_core.runtime.route_tally import Tally
+from proxy_core.runtime.route_tally import CodedTally, Tally
 from proxy_core.serve.client_limits import Admission
 from tests.control.harness import get, member, serving, site_with
 
@@ -53,7 +53,12 @@ def known() -> tuple[Registry, Recorder, Admission]:
     )  # fmt: skip
     state.histogram[5] = state.classes[2] = 7
     registry = Registry({A: state}, {ROUTE: RuleState(ROUTE, hits=4, last_hit=2.0)}, {"b": ("byrequests", (("a", 1),))})
-    recorder = Recorder(newest=9, spent=2.0, routes={ROUTE: Tally(requests=9, closed={4: 8}, fresh={4: 1})})
+    recorder = Recorder(
+        newest=9,
+        spent=2.0,
+        routes={ROUTE: Tally(requests=9, closed={4: 8}, fresh={4: 1})},
+        coded={"br": CodedTally(1, 100, 10)},
+    )
     recorder.classes[2] = recorder.histogram[5] = 9
     admission = Admission(recorder)
     admission.reached["deny"] = 2
@@ -108,6 +113,8 @@ def test_what_both_count_afterwards_is_counted_once() -> None:
         each.rules[ROUTE].hits += 1
         recording.classes[2] += 1
         recording.routes[ROUTE].requests += 1
+        recording.coded.setdefault("br", CodedTally()).add(100, 10)
+        recording.coded.setdefault("gzip", CodedTally()).add(1, 2)
         recording.routes[ROUTE].fresh[4] = recording.routes[ROUTE].fresh.get(4, 0) + 1
         recording.routes.setdefault(("routes", f"of {len(door.reached)}"), Tally()).sent += 5
         door.reached["deny"] += 1
@@ -119,6 +126,7 @@ def test_what_both_count_afterwards_is_counted_once() -> None:
     assert (after.elected, after.answered, after.histogram[5], after.classes[2], after.seconds) == (9, 6, 9, 9, 2.5)
     assert after.error_at == 4.0
     assert new.rules[ROUTE].hits == 6
+    assert counted.coded == {"br": CodedTally(3, 300, 30), "gzip": CodedTally(2, 2, 4)}
     assert (counted.classes[2], counted.routes[ROUTE].requests, counted.routes[ROUTE].histogram) == (11, 11, {4: 11})
     assert let_in.reached["deny"] == 4
 

@@ -165,7 +165,8 @@ def test_json_carries_route_member_and_times() -> None:
         "host": "x", "status": 200, "sent": 2326, "received": 5, "route": "service", "balancer": "backend",
         "member": "a", "attempts": 2, "retries": 1, "generation": 7, "queued": 125.0, "waited": 250.0,
         "first": None, "total": 500.0,
-        "cause": "it \x1b said", "referer": "http://www.example.com/start.html", "user_agent": "Mozilla/4.08 [en]",
+        "cause": "it \x1b said", "cache": "", "age": 0,
+        "referer": "http://www.example.com/start.html", "user_agent": "Mozilla/4.08 [en]",
     }  # fmt: skip
 
 

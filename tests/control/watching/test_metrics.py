@@ -23,6 +23,7 @@ from proxy_core.errors import Problem
 from proxy_core.runtime.maps.source import MapState
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
+from proxy_core.runtime.route_tally import CodedTally
 from tests.control.harness import get, member, serving, site_with, submitted
 from tests.ports import free_port
 from tests.screens.fake import FakeEngine
@@ -201,6 +202,16 @@ def test_listeners_certificates_maps_and_a_log_that_loses_are_on_the_page() -> N
         ("map_changed_timestamp_seconds", mapped): 7, ("access_log_lost_total", ()): 5,
     }  # fmt: skip
     assert {key: samples[f"rproxy_{key[0]}", key[1]] for key in expected} == expected
+
+
+def test_what_was_coded_is_on_the_page_by_coding() -> None:
+    recorder = Recorder(coded={"br": CodedTally(2, 1000, 90), "gzip": CodedTally(1, 10, 30)})
+    page = parsed(exposition(FakeEngine().snapshot(), Sight(), recorder, Registry()))
+    found = {name: (page[name, (("coding", "br"),)], page[name, (("coding", "gzip"),)]) for name in CODED}
+    assert found == dict(zip(CODED, [(2, 1), (1000, 10), (90, 30)], strict=True))
+
+
+CODED = ("rproxy_coded_answers_total", "rproxy_coded_plain_bytes_total", "rproxy_coded_bytes_total")
 
 
 def test_names_that_need_escaping_come_back_as_they_were() -> None:

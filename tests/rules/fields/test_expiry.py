@@ -42,6 +42,11 @@ def test_what_is_said_of_caching_already_stays() -> None:
     assert dated(ROWS, [b"Cache-Control: private"], 0)[0] == b"Cache-Control: private, max-age=30"
 
 
+def test_what_never_changes_is_said_to() -> None:
+    row = ExpiryRule(after=30, immutable=True)
+    assert dated({"": row}, [], 0)[0] == b"Cache-Control: max-age=30, immutable"
+
+
 def test_rows_that_act_nowhere_are_told() -> None:
     site = Site(expires=(ExpiryRule(id="e", after=1),))
     assert [each.address for each in lint(site) if each.address[:1] == ("expires",)] == [("expires", "e")]

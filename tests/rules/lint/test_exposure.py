@@ -48,6 +48,8 @@ SERVED = {("Options", "document_root"), ("Host", "document_root"), ("Route", "fo
 """Folders that are served, and places in them."""
 FOR_CLIENTS = {("ErrorPage", "file")}
 """Files that clients may see."""
+NAMELESS = {("Cache", "folder")}
+"""Folders of files without names, which nobody can ask for."""
 PRIVATE = {
     ("Auth", "file"), ("AccessLog", "file"), ("AccessLogRow", "file"),
     ("Certificate", "cert"), ("Certificate", "key"), ("Certificate", "chain"),
@@ -73,4 +75,4 @@ def test_every_field_that_names_a_file_is_known_as_private_or_as_for_clients() -
                 walk(each.struct)
 
     walk(Site)
-    assert told - SERVED - FOR_CLIENTS == PRIVATE
+    assert told - SERVED - FOR_CLIENTS - NAMELESS == PRIVATE

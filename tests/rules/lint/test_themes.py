@@ -27,6 +27,10 @@ FAULTS = [
     ('[site]\nclient_header = "X-Forwarded-For"\n', "site client_header", "nobody is believed"),
     ('[site]\nclient_header = "Host"\ntrusted_proxies = ["::1"]\n', "site client_header", "says something else"),
     ('[[bans]]\nid = "b"\nnetwork = "10.0.0.0/8"\nuntil = "soon"\n', "bans b until", "is not a date and time"),
+    # Compression.
+    ('[compress]\ncodings = ["br"]\n', "compress types", "nothing is coded"),
+    ('[[locations]]\nid = "l"\npath = "/x"\n[locations.compress]\ntypes = ["*/*"]\ncodings = []\n',
+     "locations l compress codings", "nothing is coded"),
     # Access.
     ('[site]\nrequire = ["group staff"]\n', "site require", "cannot be required"),
     ('[site]\nrequire = ["access no"]\n', "site require", 'no access "no"'),

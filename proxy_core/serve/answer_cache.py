@@ -1,0 +1,223 @@
+"""The cache of a server: the store, who gets what just now, what is known not to be kept, and what is counted.
+
+It outlives every rule set: a new [cache] changes its bounds, and what is kept stays. What edits do to answers is done
+on the way out (``kept_answer``), so new rules change kept answers at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from proxy_core.cache.bodies import Growing
+from proxy_core.cache.store import KeptAnswer, Primary, Rest, Store
+from proxy_core.cache.wishes import Wishes, selected, wishes_of
+from proxy_core.config.model import Cache, Site
+from proxy_core.rules.fields.edits import Edits
+
+MOST_READ: Final = 4096
+"""Blocks of fields whose wishes are remembered."""
+MOST_UNKEPT: Final = 8192
+"""Keys that are known to have answers that are not kept."""
+UNKEPT_SECONDS: Final = 10.0
+"""For how long requests for such a key do not wait for each other."""
+REFRESHES: Final = 64
+"""Answers that are validated at a time while they are served stale."""
+
+
+WORDS: Final = ("hit", "stale", "revalidated", "collapsed", "miss", "bypass")
+"""How the cache serves a request: with what is fresh; with what is stale; with what a member said is still good; with
+the answer to another one's request; with an answer that a member was asked for; past it."""
+
+
+@dataclass(slots=True)
+class CacheTally:
+    """What the cache did since the start."""
+
+    served: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WORDS, 0))
+    """Requests of routes with a cache by how it served them, as in their records."""
+    saved: int = 0
+    """Bytes of bodies that no member was asked for."""
+    kept: int = 0
+    """Answers that were kept."""
+    unkept: int = 0
+    """Answers that were not."""
+    purged: int = 0
+    """Answers that were thrown out by somebody."""
+
+
+class Sharer(Protocol):
+    """A request that waits for another one's answer."""
+
+    def arrived(self) -> None:
+        """The answer is there, or it never will be: look again."""
+
+
+CacheKey = tuple[Primary, Rest]
+
+
+@dataclass(slots=True, eq=False)
+class Fetch:
+    """A request for an answer that others wait for."""
+
+    key: CacheKey
+    """What they all want."""
+    waiters: list[Sharer] = field(default_factory=list)
+    """Those others."""
+    spoiled: bool = False
+    """It was thrown out before it came."""
+
+
+class AnswerCache:
+    """``config`` is the [cache] in force."""
+
+    def __init__(self, folder: Path = Path()) -> None:
+        self.config = Cache()
+        self.tally = CacheTally()
+        self.store = Store(self.config.memory, self.config.entries, self.config.files)
+        self.asked_for = False
+        """A route or a location of the site in force has a cache."""
+        self.folder = ""
+        self.attempts = 0
+        """Members that were asked in the background."""
+        self.pending = 0
+        """Bytes of memory that bodies take which are still coming."""
+        self._folder = folder
+        self._fetches: dict[CacheKey, list[Fetch]] = {}
+        self._unkept: dict[CacheKey, float] = {}
+        self._wishes: dict[tuple[bytes, frozenset[bytes]], Wishes] = {}
+        self._names: dict[int, tuple[Edits, frozenset[bytes]]] = {}
+        self._site: Site | None = None
+        self._refreshing: set[CacheKey] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def adopt(self, site: Site) -> None:
+        """Another site is in force."""
+        if site is self._site:
+            return
+        self._site = site
+        self.asked_for = any(row.cache for row in site.routes) or any(row.cache for row in site.locations)
+        self._wishes.clear()
+        self._names.clear()
+        self._unkept.clear()
+        if site.cache != self.config:
+            self.config = site.cache
+            self.store.bound(self.config.memory, self.config.entries, self.config.files)
+        named = self.config.folder
+        self.folder = os.fspath(self._folder / named) if named else ""
+
+    # -- reading requests
+
+    def wishes(self, lines: bytes, edits: Edits | None) -> Wishes:
+        """What a request's lines say; ``edits`` are those of the site that had a hand in them."""
+        names = self._given(edits) if edits is not None else _NOTHING
+        found = self._wishes.get((lines, names))
+        if found is None:
+            if len(self._wishes) >= MOST_READ:
+                self._wishes.clear()
+            found = self._wishes[lines, names] = wishes_of(lines, names)
+        return found
+
+    def _given(self, edits: Edits) -> frozenset[bytes]:
+        """The fields that edits of requests have a hand in, but for those that change no answer."""
+        known = self._names.get(id(edits))
+        if known is None or known[0] is not edits:
+            unkeyed = {name.lower().encode("latin-1") for name in self.config.unkeyed}
+            named = {e.name for e in (*edits.early, *edits.request) if e.action not in ("id", "via", "tell")}
+            known = self._names[id(edits)] = edits, frozenset(named - unkeyed)
+        return known[1]
+
+    # -- who gets what
+
+    def leads(self, key: CacheKey, now: float, waiter: Sharer | None) -> Fetch | None:
+        """The Fetch of a request that asks a member for this key; None where another one does already and ``waiter``
+        waits for that."""
+        fetches = self._fetches.get(key)
+        if fetches and waiter is not None and not fetches[0].spoiled and self._unkept.get(key, 0.0) <= now:
+            fetches[0].waiters.append(waiter)
+            return None
+        fetch = Fetch(key)
+        self._fetches.setdefault(key, []).append(fetch)
+        return fetch
+
+    def leaves(self, key: CacheKey, waiter: Sharer) -> None:
+        """It waits no longer."""
+        for fetch in self._fetches.get(key, ()):
+            if waiter in fetch.waiters:
+                fetch.waiters.remove(waiter)
+
+    def over(self, fetch: Fetch) -> None:
+        """Its answer is kept, or will not be: those that wait look again."""
+        fetches = self._fetches.get(fetch.key)
+        if fetches is None or fetch not in fetches:
+            return
+        fetches.remove(fetch)
+        if not fetches:
+            del self._fetches[fetch.key]
+        waiters, fetch.waiters = fetch.waiters, []
+        for waiter in waiters:
+            waiter.arrived()
+
+    def not_kept(self, key: CacheKey, now: float) -> None:
+        """An answer for this key is not kept, so nobody is to wait for the next one."""
+        if len(self._unkept) >= MOST_UNKEPT:
+            self._unkept.clear()
+        self._unkept[key] = now + UNKEPT_SECONDS
+
+    # -- keeping
+
+    def growing(self, length: int) -> Growing | None:
+        """Room for a body that is to come, of ``length`` bytes, below 0 for nobody knows; None where there is none."""
+        config = self.config
+        most = config.largest if self.folder else min(config.largest, config.in_memory)
+        if length > most or self.pending > config.memory:
+            return None
+        return Growing(config.in_memory, self.folder)
+
+    def keep(self, kept: KeptAnswer, lines: bytes) -> None:
+        """Keep an answer to a request with these lines. Its key is completed by the fields that it varies by."""
+        names = self.store.vary(kept.primary, kept.lifetime.vary)
+        kept.rest = (*kept.rest[:-1], selected(lines, names))
+        kept.name = kept.primary, kept.rest
+        self.store.put(kept)
+        self.tally.kept += 1
+        self._unkept.pop((kept.primary, kept.rest), None)
+
+    def invalidate(self, primary: Primary) -> None:
+        """An unsafe request has changed a resource (RFC 9111 §4.4)."""
+        self.store.invalidate(primary)
+        for fetches in self._fetches.values():
+            for fetch in fetches:
+                fetch.spoiled = fetch.spoiled or fetch.key[0] == primary
+
+    def purge(self, holds: Callable[[KeptAnswer], bool]) -> int:
+        """Throw out all that ``holds`` for, and all that is on its way; how many there were."""
+        for fetches in self._fetches.values():
+            for fetch in fetches:
+                fetch.spoiled = True
+        count = self.store.purge(holds)
+        self.tally.purged += count
+        return count
+
+    # -- in the background
+
+    def refresh(self, key: CacheKey, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Validate a kept answer while it is served stale, unless that is under way."""
+        if key in self._refreshing or len(self._tasks) >= REFRESHES:
+            return
+        self._refreshing.add(key)
+        task = asyncio.get_running_loop().create_task(work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._refreshing.discard(key))
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+
+_NOTHING: Final = frozenset[bytes]()
