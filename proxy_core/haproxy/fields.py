@@ -15,6 +15,7 @@ from proxy_core.haproxy.part import HostPart
 from proxy_core.haproxy.requests import environment, fetch, found, tame
 from proxy_core.haproxy.words import HandOver, Line, fixed, quoted, regex
 from proxy_core.rules.decision import BoundRoute
+from proxy_core.rules.text import pattern
 
 _ACTIONS = {"set": "set-header", "add": "add-header", "unset": "del-header"}
 _OURS = frozenset((
@@ -134,14 +135,19 @@ def _value(part: HostPart, row: HeaderRule) -> str:
     return fixed(value.replace("%%", "%"))
 
 
-_WHOLE = re.compile(r"\^\((?:[^()\\|]|\\.)*\)\$|\^[^()|\\]*\$").fullmatch
-"""An expression that is found in the whole of a value or not at all."""
+_REFERENCE = re.compile(r"\$([0-9])")
 
 
 def _edit(row: HeaderRule) -> str:
-    """An edit that takes a whole value, which is what HAProxy replaces. Raises HandOver."""
+    """An edit of a value's beginning: HAProxy replaces values whole, so what is behind it is put there again. Raises
+    HandOver."""
     value = row.value or ""
     editable = row.name.lower() not in _OURS or row.name.lower() in ("set-cookie", "location", "content-location")
-    if row.on != "response" or not editable or not _WHOLE(row.pattern) or re.search(r"[%\\]|^expr=|\$(?!1)", value):
+    odd = "|" in row.pattern or not row.pattern.startswith("^") or re.search(r"[%\\]|^expr=|\$(?![0-9])", value)
+    groups = pattern.compile(row.pattern).groups
+    if row.on != "response" or not editable or odd or groups > 8 or row.action != "edit":
         raise HandOver(f"headers {row.id}")
-    return f"replace-header {row.name} {quoted(regex(row.pattern))} {quoted(fixed(value).replace('$1', chr(92) + '1'))}"
+    if any(not 0 < int(each) <= groups for each in _REFERENCE.findall(value)):
+        raise HandOver(f"headers {row.id}")
+    made = _REFERENCE.sub(lambda found: f"\\{found[1]}", fixed(value)) + f"\\{groups + 1}"
+    return f"replace-header {row.name} {quoted(regex(row.pattern) + '(.*)$')} {quoted(made)}"

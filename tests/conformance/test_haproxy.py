@@ -231,6 +231,12 @@ name = "Set-Cookie"
 pattern = "^(a=.*)$"
 value = "$1; SameSite=Lax"
 [[headers]]
+on = "response"
+action = "edit"
+name = "Location"
+pattern = "^http://(other)"
+value = "https://the-$1"
+[[headers]]
 id = "debug"
 on = "request"
 name = "X-Debug"

@@ -139,7 +139,10 @@ def _written(copy: Path, data: Data, stand_in: Stubs, ports: Ports) -> Site:
 def _haproxy(stack: ExitStack, program: str, file: Path, site: Site, ports: Ports, lane: bool) -> None:
     at = {name: f"127.0.0.1:{free_port()}" for name in ports}
     made = to_haproxy.export_site(site, file.parent, file.parent, at if lane else None)
-    write_beside(made)
+    try:
+        write_beside(made)
+    except OSError as error:
+        raise CannotStart(f"{Path(str(error.filename)).name} cannot be read: {error.strerror}") from error
     configuration = file.with_name("haproxy.cfg")
     configuration.write_text(made.text)
     look_through(program, configuration)
