@@ -122,6 +122,8 @@ ASKED = [
     ("forward-auth.toml", "/app/oauth2/start", [], 200, "GET /oauth2/start HTTP/1.1"),
     ("forward-auth.toml", "/elsewhere", [], 404, ""),
     ("limits.toml", "/upload", [], 200, "GET /upload HTTP/1.1"),
+    ("caching.toml", "/assets/a.css", [], 200, "Cache-Status: "),
+    ("caching.toml", "/x", [], 200, "GET /x HTTP/1.1"),
     ("sticky.toml", "/", [], 200, "Set-Cookie: ROUTE="),
     ("unix-socket.toml", "/x", [], 200, "Host: app"),
 ]

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from proxy_core.cache.bodies import Growing
 from proxy_core.cache.store import KeptAnswer, Primary, Rest, Store
-from proxy_core.cache.wishes import Wishes, selected, wishes_of
+from proxy_core.cache.wishes import CONDITIONS, Wishes, selected, wishes_of
 from proxy_core.config.model import Cache, Site
 from proxy_core.rules.fields.edits import Edits
 
@@ -123,12 +123,13 @@ class AnswerCache:
         return found
 
     def _given(self, edits: Edits) -> frozenset[bytes]:
-        """The fields that edits of requests have a hand in, but for those that change no answer."""
+        """The fields that edits of requests have a hand in, but for those that change no answer, and for conditions,
+        which say what the client has."""
         known = self._names.get(id(edits))
         if known is None or known[0] is not edits:
             unkeyed = {name.lower().encode("latin-1") for name in self.config.unkeyed}
             named = {e.name for e in (*edits.early, *edits.request) if e.action not in ("id", "via", "tell")}
-            known = self._names[id(edits)] = edits, frozenset(named - unkeyed)
+            known = self._names[id(edits)] = edits, frozenset(named - unkeyed - CONDITIONS)
         return known[1]
 
     # -- who gets what

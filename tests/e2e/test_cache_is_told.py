@@ -98,3 +98,14 @@ async def test_what_is_kept_as_it_came_is_coded_for_those_alone_who_take_it_so()
                     assert (gzip.decompress(body) if coded else body) == page
             assert len(origin.heads) == 1
             assert [each.cache for each in running.records] == ["miss", *["hit"] * 5]
+
+
+async def test_who_has_the_coded_answer_already_is_told_so_by_the_cache() -> None:
+    page = b"hello " * 400
+    plain = b'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nETag: "v1"\r\nContent-Type: text/html\r\n'
+    async with upstream(answers(plain + b"Content-Length: %d\r\n\r\n" % len(page) + page)) as origin:
+        async with serving(cached(origin.port, compress=Compress(types=("text/html",)))) as running:
+            await get(running.port, "/", "Accept-Encoding: gzip")
+            head, _ = await get(running.port, "/", "Accept-Encoding: gzip", 'If-None-Match: W/"v1"')
+            assert head.startswith(b"HTTP/1.1 304 ")
+            assert len(origin.heads) == 1
