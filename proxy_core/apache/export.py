@@ -85,7 +85,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     site = core.connecting(balancing.plain(site, lose))
     site = route_order.plain(site, lose)
     site, files = rewriting.plain(site, folder, beside, lose)
-    site = compression.plain(site, lose)
+    site = caching.plain(compression.plain(site, lose))
     site = access.plain(locations.plain(site, lose), lose)
     site = error_pages.plain(header_fields.plain(variables.plain(site, lose), lose), lose)
     site = hosts.named_first(locations.placed(site, lose))
@@ -228,7 +228,6 @@ def _server(site: Site, host: str, folder: Path) -> Lines:
         rows("env"),
         [*rewriting.lines(site, host), *rows("rewrites")],
         [*["ProxyPassInterpolateEnv On"] * interpolates, *rows("routes")],
-        caching.lines_of_routes(site, host),
         rows("reverse"),
         rows("headers"),
         rows("expires"),
