@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final, Protocol
 
 from proxy_core.cache.bodies import Growing
@@ -50,26 +51,21 @@ class CacheTally:
     """Answers that were thrown out by somebody."""
 
 
-class Sharer(Protocol):
-    """A request that waits for another one's answer."""
-
-    def arrived(self) -> None:
-        """The answer is there, or it never will be: look again."""
-
-
 CacheKey = tuple[Primary, Rest]
 
 
-@dataclass(slots=True, eq=False)
-class Fetch:
-    """A request for an answer that others wait for."""
+class Sharer(Protocol):
+    """A request for an answer that others may wait for, or that waits for another one's."""
 
     key: CacheKey
     """What they all want."""
-    waiters: list[Sharer] = field(default_factory=list)
-    """Those others."""
-    spoiled: bool = False
-    """It was thrown out before it came."""
+    waiters: list[Sharer] | None
+    """Those others; None before the first."""
+    spoiled: bool
+    """What it asked for was thrown out before it came."""
+
+    def arrived(self) -> None:
+        """The answer that it waited for is there, or it never will be: look again."""
 
 
 class AnswerCache:
@@ -87,7 +83,8 @@ class AnswerCache:
         self.pending = 0
         """Bytes of memory that bodies take which are still coming."""
         self._folder = folder
-        self._fetches: dict[CacheKey, list[Fetch]] = {}
+        self._leading: dict[CacheKey, Sharer] = {}
+        self._beside: set[Sharer] = set()
         self._unkept: dict[CacheKey, float] = {}
         self._wishes: dict[tuple[bytes, frozenset[bytes]], Wishes] = {}
         self._names: dict[int, tuple[Edits, frozenset[bytes]]] = {}
@@ -133,40 +130,42 @@ class AnswerCache:
 
     # -- who gets what
 
-    def leads(self, key: CacheKey, now: float, waiter: Sharer | None) -> Fetch | None:
-        """The Fetch of a request that asks a member for this key; None where another one does already and ``waiter``
-        waits for that."""
-        fetches = self._fetches.get(key)
-        if fetches and waiter is not None and not fetches[0].spoiled and self._unkept.get(key, 0.0) <= now:
-            fetches[0].waiters.append(waiter)
-            return None
-        fetch = Fetch(key)
-        self._fetches.setdefault(key, []).append(fetch)
-        return fetch
+    def leads(self, sharer: Sharer, waits: bool, now: float) -> bool:
+        """Whether a request asks a member; else another one with its key does already, and it ``waits`` for that."""
+        first = self._leading.setdefault(sharer.key, sharer)
+        if first is sharer:
+            return True
+        if waits and not first.spoiled and self._unkept.get(sharer.key, 0.0) <= now:
+            if first.waiters is None:
+                first.waiters = []
+            first.waiters.append(sharer)
+            return False
+        self._beside.add(sharer)
+        return True
 
-    def leaves(self, key: CacheKey, waiter: Sharer) -> None:
+    def leaves(self, sharer: Sharer) -> None:
         """It waits no longer."""
-        for fetch in self._fetches.get(key, ()):
-            if waiter in fetch.waiters:
-                fetch.waiters.remove(waiter)
+        first = self._leading.get(sharer.key)
+        if first is not None and first.waiters is not None and sharer in first.waiters:
+            first.waiters.remove(sharer)
 
-    def over(self, fetch: Fetch) -> None:
+    def over(self, sharer: Sharer) -> None:
         """Its answer is kept, or will not be: those that wait look again."""
-        fetches = self._fetches.get(fetch.key)
-        if fetches is None or fetch not in fetches:
-            return
-        fetches.remove(fetch)
-        if not fetches:
-            del self._fetches[fetch.key]
-        waiters, fetch.waiters = fetch.waiters, []
-        for waiter in waiters:
+        if self._leading.get(sharer.key) is sharer:
+            del self._leading[sharer.key]
+        else:
+            self._beside.discard(sharer)
+        waiters, sharer.waiters = sharer.waiters, None
+        for waiter in waiters or ():
             waiter.arrived()
 
-    def not_kept(self, key: CacheKey, now: float) -> None:
-        """An answer for this key is not kept, so nobody is to wait for the next one."""
-        if len(self._unkept) >= MOST_UNKEPT:
-            self._unkept.clear()
-        self._unkept[key] = now + UNKEPT_SECONDS
+    def not_kept(self, sharer: Sharer) -> None:
+        """Its answer is not kept, so nobody is to wait for the next one. Where nobody did, there is nothing to
+        remember: a flood of paths that come once costs no memory."""
+        if sharer.waiters or sharer.key in self._unkept:
+            if len(self._unkept) >= MOST_UNKEPT:
+                self._unkept.clear()
+            self._unkept[sharer.key] = monotonic() + UNKEPT_SECONDS
 
     # -- keeping
 
@@ -190,15 +189,13 @@ class AnswerCache:
     def invalidate(self, primary: Primary) -> None:
         """An unsafe request has changed a resource (RFC 9111 §4.4)."""
         self.store.invalidate(primary)
-        for fetches in self._fetches.values():
-            for fetch in fetches:
-                fetch.spoiled = fetch.spoiled or fetch.key[0] == primary
+        for sharer in (*self._leading.values(), *self._beside):
+            sharer.spoiled = sharer.spoiled or sharer.key[0] == primary
 
     def purge(self, holds: Callable[[KeptAnswer], bool]) -> int:
         """Throw out all that ``holds`` for, and all that is on its way; how many there were."""
-        for fetches in self._fetches.values():
-            for fetch in fetches:
-                fetch.spoiled = True
+        for sharer in (*self._leading.values(), *self._beside):
+            sharer.spoiled = True
         count = self.store.purge(holds)
         self.tally.purged += count
         return count

@@ -1,7 +1,7 @@
 """The way of a request through the cache, between ``decided`` and ``elected``: what is kept answers it, or it goes on
 to a member and what comes of that is kept.
 
-A CacheWay stands before a Forwarding, which it lets begin where a member has to be asked. All rules have had their say
+A CacheWay is a Forwarding that looks into the cache before it elects a member. All rules have had their say
 by then: bans, access, passwords, services that are asked first. So what is kept is never shown to who may not see it.
 Its key is made of the request as it goes to the member. Nothing here reads a field of an answer: ``cache.freshness``
 does, once.
@@ -12,85 +12,80 @@ from __future__ import annotations
 from time import monotonic
 from typing import Final
 
-from proxy_core.balance.pool import Pool
 from proxy_core.cache.conditions import WHOLE
 from proxy_core.cache.eviction import MOST_USES
-from proxy_core.cache.freshness import ERRORS, AskedBy
+from proxy_core.cache.freshness import ANYBODY, ERRORS, AskedBy
 from proxy_core.cache.reuse import Use, rescues, use
 from proxy_core.cache.store import KeptAnswer
 from proxy_core.rules.decision import Forward
 from proxy_core.runtime.upstreams.response_head import Answer
-from proxy_core.serve.answer_cache import Fetch
+from proxy_core.serve.answer_cache import CacheKey, Sharer
 from proxy_core.serve.cache_key import invalidated, personal, validating
 from proxy_core.serve.cache_lookup import Lookup, look
 from proxy_core.serve.cache_refresh import refreshed
+from proxy_core.serve.caching_request import caching_request
 from proxy_core.serve.deadlines import SHARED
+from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.keeping import Deposit, begun, renewed
 from proxy_core.serve.kept_answer import NO_POOL, chosen, say
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import RequestFields
-from proxy_core.serve.sides import ForwardingSide
+from proxy_core.serve.upstream_request import UpstreamRequest
 
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 _PASSING: Final = ERRORS | {206, 304}
 """Statuses of answers that say nothing of the next one."""
 
 
-class CacheWay:
-    """A ForwardingSide: one request's way through the cache."""
+class CacheWay(Forwarding):
+    """One request's way through the cache. It is a Sharer, and a CacheSide."""
 
     __slots__ = (
-        "_began", "_cache", "_decision", "_deposit", "_fetch", "_flight", "_forwarding", "_found", "_kept",
-        "_until", "fields", "instead",
+        "_began", "_cache", "_deposit", "_found", "_kept", "_leads", "_personal", "_until", "fields", "instead", "key",
+        "spoiled", "waiters",
     )  # fmt: skip
 
     instead: str
     """What is kept is sent in place of the member's answer, and why; "" where it is not."""
     fields: RequestFields
     """The request's fields as the site's rules left them."""
+    key: CacheKey
+    """Of its answer."""
+    waiters: list[Sharer] | None
+    """Those who wait for its answer; None before the first."""
+    spoiled: bool
+    """What it asked for was thrown out before it came."""
     _began: bool
     """The request has gone on to the members."""
     _until: float
     """Until when it waits for another one's answer (monotonic); 0.0 before it has waited."""
     _kept: KeptAnswer | None
     """What is kept for it, and stale."""
-    _fetch: Fetch | None
-    """What others wait for."""
+    _leads: bool
+    """Others may wait for its answer, which is kept if it may be."""
+    _personal: str
+    """What ties it to one user, in words; known once it leads."""
     _deposit: Deposit | None
     """What is to be kept of the member's answer, as far as it has come."""
 
-    def __init__(self, flight: OpenRequest, forwarding: ForwardingSide, decision: Forward, found: Lookup) -> None:
-        self._flight = flight
+    def __init__(self, flight: OpenRequest, decision: Forward, found: Lookup) -> None:
+        super().__init__(flight, decision)
+        self.pool = NO_POOL
         self._found = found
-        self._forwarding = forwarding
-        self._decision = decision
         self._cache = flight.state.cache
         self.fields = flight.fields
-        self.instead = ""
-        self._began = False
+        self.key = found.key
+        self.waiters = None
+        self.instead = self._personal = ""
+        self._began = self._leads = self.spoiled = False
         self._until = 0.0
-        self._kept = self._fetch = self._deposit = None
+        self._kept = self._deposit = None
 
-    # -- a ForwardingSide
-
-    @property
-    def pool(self) -> Pool:
-        return self._forwarding.pool if self._began else NO_POOL
-
-    @property
-    def timeout(self) -> float:
-        return self._forwarding.timeout
-
-    def failed(self, why: str, unanswered: bool) -> None:
-        self._forwarding.failed(why, unanswered)
-
-    def silent(self) -> None:
-        self._forwarding.silent()
+    # -- a Forwarding
 
     def release(self) -> None:
         """It is finished, or goes on without a member: whoever waits for it looks again."""
-        if self._began:
-            self._forwarding.release()
+        super().release()
         if self._deposit is not None:
             self._deposit.given_up()
             self._deposit = None
@@ -99,9 +94,12 @@ class CacheWay:
     def decided(self) -> None:
         """Look for an answer that is kept; where a member has been asked already, ask the next."""
         if self._began:
-            self._forwarding.decided()
+            super().decided()
         else:
             self._look(monotonic())
+
+    def request_kind(self) -> type[UpstreamRequest]:
+        return caching_request(super().request_kind())
 
     def _look(self, now: float) -> None:
         found = self._found
@@ -118,7 +116,8 @@ class CacheWay:
         self._miss(kept, now)
 
     def _look_again(self, now: float) -> None:
-        self._found = look(self._flight, self.fields, self._decision)
+        self._found = found = look(self._flight, self.fields, self._decision)
+        self.key = found.key
         self._look(now)
 
     # -- answered from what is kept
@@ -165,28 +164,35 @@ class CacheWay:
     # -- a member is asked
 
     def _miss(self, kept: KeptAnswer | None, now: float) -> None:
-        flight, cache, wishes, config = self._flight, self._cache, self._found.wishes, self._cache.config
+        flight, wishes, config = self._flight, self._found.wishes, self._cache.config
         exchange = flight.exchange
-        if wishes.only_if_cached and not config.ignore_client:
-            flight.respond(504, "the client wants only what is kept, and nothing is that may be used")
-            return
-        if exchange.view.method == b"HEAD" or (wishes.range and kept is None):
+        shares = True
+        if not wishes.plain:
+            if wishes.only_if_cached and not config.ignore_client:
+                flight.respond(504, "the client wants only what is kept, and nothing is that may be used")
+                return
+            if wishes.range and kept is None:
+                self._pass("uri-miss")
+                return
+            conditional = bool(wishes.if_none_match or wishes.if_modified_since)
+            shares = not (wishes.no_store or wishes.no_cache or (conditional and kept is None))
+        if exchange.view.method == b"HEAD":
             self._pass("uri-miss")
             return
-        conditional = bool(wishes.if_none_match or wishes.if_modified_since)
-        waits = not (wishes.no_store or wishes.no_cache or (conditional and kept is None) or personal(exchange, wishes))
-        self._until = self._until or now + config.wait
-        self._fetch = cache.leads(self._found.key, now, self if waits and now < self._until else None)
-        if self._fetch is None:
-            flight.wait(SHARED, self._until - now, now)
+        self._personal = user = personal(exchange, wishes)
+        self._until = until = self._until or now + config.wait
+        self._leads = self._cache.leads(self, shares and not user and now < until, now)
+        if not self._leads:
+            flight.wait(SHARED, until - now, now)
             return
-        if kept is not None and (kept.lifetime.etag or kept.lifetime.modified):
-            self._kept = kept
+        self._kept = kept
+        if kept is None:
+            self._begin("vary-miss" if self._found.seen else "uri-miss")
+        elif kept.lifetime.etag or kept.lifetime.modified:
             flight.fields = validating(self.fields, kept)
             self._begin("stale" if kept.lifetime.fresh <= now - kept.born else "request")
         else:
-            self._kept = kept
-            self._begin("stale" if kept is not None else "vary-miss" if self._found.seen else "uri-miss")
+            self._begin("stale")
 
     def _pass(self, why: str) -> None:
         """It goes to a member, and what comes is not kept."""
@@ -198,7 +204,7 @@ class CacheWay:
         flight.exchange.cache = word
         if self._cache.config.status == "all":
             flight.own_fields = (*flight.own_fields, b"Cache-Status: rproxy; fwd=" + why.encode())
-        self._forwarding.decided()
+        super().decided()
 
     def arrived(self) -> None:
         """The answer that it waited for is there, or will not come."""
@@ -215,19 +221,20 @@ class CacheWay:
         self._look_again(max(monotonic(), self._until))
 
     def _leave(self) -> None:
-        fetch, self._fetch = self._fetch, None
-        if fetch is not None:
-            self._cache.over(fetch)
+        if self._leads:
+            self._leads = False
+            self._cache.over(self)
         elif self._until and not self._began:
-            self._cache.leaves(self._found.key, self)
+            self._cache.leaves(self)
 
     # -- what the member answers
 
     def takes(self, answer: Answer) -> bool:
         """Whether what is kept is sent in place of this answer: it says that it is still good, or it is an error."""
-        kept, now = self._kept, monotonic()
+        kept = self._kept
         if kept is None:
             return False
+        now = monotonic()
         if answer.status == 304 and self._flight.fields is not self.fields:
             self._validated(kept, answer, now)
             self.instead = "fwd-status=304"
@@ -244,8 +251,7 @@ class CacheWay:
         if made is None:
             cache.store.drop(kept)
         else:
-            assert self._fetch is not None
-            if not self._fetch.spoiled:
+            if not self.spoiled:
                 cache.keep(made, self.fields.lines)
             self._kept = made
 
@@ -268,24 +274,25 @@ class CacheWay:
         if not rescues(self._cache.config, kept.lifetime, monotonic() - kept.born, status):
             return False
         self.instead = f"fwd-status={status}"
-        self._forwarding.release()
+        super().release()
         self._flight.exchange.member = None
         self.send_kept()
         return True
 
     def comes(self, answer: Answer, data: bytes) -> None:
         """The head of an answer that the client gets; it is kept if it may be."""
-        flight, cache, found, fetch = self._flight, self._cache, self._found, self._fetch
+        flight, cache = self._flight, self._cache
         exchange = flight.exchange
         cache.tally.served[exchange.cache] += 1
-        if exchange.view.method not in _SAFE and answer.status < 400:
-            invalidated(cache, found.key[0], answer)
-        if fetch is None:
+        if not self._leads:
+            if exchange.view.method not in _SAFE and answer.status < 400:
+                invalidated(cache, self.key[0], answer)
             return
-        asked = AskedBy(personal(exchange, found.wishes), found.wishes.no_store)
-        made = begun(cache, fetch.key, asked, answer, exchange.connected)
+        user, no_store = self._personal, self._found.wishes.no_store
+        asked = AskedBy(user, no_store) if user or no_store else ANYBODY
+        made = begun(cache, self.key, asked, answer, exchange.connected)
         if isinstance(made, str):
-            self._unkept(fetch, lasting=answer.status not in _PASSING)
+            self._unkept(lasting=answer.status not in _PASSING)
             return
         made.kept.asked = exchange.view.scheme, self.fields.host, exchange.view.target
         self._deposit = made
@@ -301,27 +308,25 @@ class CacheWay:
             self._flight.state.crashed("writing a kept answer to its file", error)
             good = False
         if not good:
-            assert self._fetch is not None
             self._deposit = None
             deposit.given_up()
-            self._unkept(self._fetch, lasting=True)
+            self._unkept(lasting=True)
 
-    def _unkept(self, fetch: Fetch, *, lasting: bool) -> None:
+    def _unkept(self, *, lasting: bool) -> None:
         """The answer is not kept; ``lasting``: nor will the next be, so nobody is to wait for it."""
         self._cache.tally.unkept += 1
         if lasting:
-            self._cache.not_kept(fetch.key, monotonic())
+            self._cache.not_kept(self)
         self._leave()
 
     def whole(self) -> None:
         """The answer has come to its end."""
-        deposit, fetch = self._deposit, self._fetch
-        if deposit is None or fetch is None:
+        deposit, self._deposit = self._deposit, None
+        if deposit is None:
             return
-        self._deposit = None
         kept = deposit.whole()
-        if not fetch.spoiled:
+        if not self.spoiled:
             self._cache.keep(kept, self.fields.lines)
             if kept.lifetime.fresh <= kept.lifetime.initial:
-                self._cache.not_kept(fetch.key, monotonic())
+                self._cache.not_kept(self)
         self._leave()

@@ -25,7 +25,6 @@ from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.retries import RETRY_CREDIT
-from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.waiting_lines import ANYTHING, IN_PROXY
 from proxy_core.serve.way import way
 
@@ -92,12 +91,13 @@ class Flight(OpenRequest):
         if isinstance(decision, Forward):
             if self.fields.length == CHUNKED:
                 self.client.bound_body(decision.route.max_body)
-            forwarding: ForwardingSide = Forwarding(self, decision)
             if decision.route.cache and not self.page_for:
                 known = look(self, self.fields, decision)
                 if given(self, known, decision):
                     return
-                forwarding = CacheWay(self, forwarding, decision, known)
+                forwarding: Forwarding = CacheWay(self, decision, known)
+            else:
+                forwarding = Forwarding(self, decision)
             self.forwarding = forwarding
             forwarding.decided()
         elif isinstance(decision, Redirect):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import monotonic, time
 
 from proxy_core.cache.bodies import Growing
-from proxy_core.cache.freshness import AskedBy, FieldLines, Lifetime, judged, merged
+from proxy_core.cache.freshness import AskedBy, FieldLines, Lifetime, Terms, judged, lifetime, merged, terms
 from proxy_core.cache.store import OVERHEAD, KeptAnswer, Primary, Rest
 from proxy_core.config.model import Cache
 from proxy_core.runtime.upstreams.response_head import Answer
@@ -62,16 +62,30 @@ class Deposit:
 def begun(cache: AnswerCache, key: CacheKey, asked: AskedBy, answer: Answer, since: float) -> Deposit | str:
     """What is to be kept of an answer whose head has come, to a request that was sent at ``since`` (monotonic); or why
     nothing is."""
-    lines = answer.lines if answer.dated else [*answer.lines, date()]
-    lifetime = judged(cache.config, asked, answer.status, lines[1:], time(), monotonic() - since)
-    if not isinstance(lifetime, Lifetime):
-        return lifetime
+    config = cache.config
+    found = terms_of(config, answer)
+    if isinstance(found, str):
+        return found
+    life = lifetime(config, found, asked, time(), monotonic() - since)
+    if isinstance(life, str):
+        return life
     growing = cache.growing(answer.length)
     if growing is None:
         return "it is longer than [cache] has room for"
-    return Deposit(
-        cache, made_kept(*key, lifetime, (answer.raw, answer.status, stripped(cache.config, lines))), growing
-    )
+    lines = answer.lines if answer.dated else [*answer.lines, date()]
+    return Deposit(cache, made_kept(*key, life, (answer.raw, answer.status, stripped(config, lines))), growing)
+
+
+def terms_of(config: Cache, answer: Answer) -> Terms | str:
+    """``terms`` of an answer, remembered with it: a member's connection has the same one for heads that are alike."""
+    known = answer.terms
+    if isinstance(known, tuple) and known[0] is config:
+        found: Terms | str = known[1]
+        return found
+    found = terms(config, answer.status, answer.lines[1:], time())
+    if isinstance(found, str) or found.date is not None:  # else it goes by when it came
+        answer.terms = config, found
+    return found
 
 
 def stripped(config: Cache, lines: list[bytes]) -> list[bytes]:
