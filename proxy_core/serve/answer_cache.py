@@ -77,6 +77,8 @@ class AnswerCache:
         self.store = Store(self.config.memory, self.config.entries, self.config.files)
         self.asked_for = False
         """A route or a location of the site in force has a cache."""
+        self.whole_targets = True
+        """No part of a target is left out of the key."""
         self.folder = ""
         self.attempts = 0
         """Members that were asked in the background."""
@@ -103,6 +105,7 @@ class AnswerCache:
         self._unkept.clear()
         if site.cache != self.config:
             self.config = site.cache
+            self.whole_targets = not (site.cache.ignore_query or site.cache.ignore_session_ids)
             self.store.bound(self.config.memory, self.config.entries, self.config.files)
         named = self.config.folder
         self.folder = os.fspath(self._folder / named) if named else ""
@@ -149,8 +152,13 @@ class AnswerCache:
         if first is not None and first.waiters is not None and sharer in first.waiters:
             first.waiters.remove(sharer)
 
-    def over(self, sharer: Sharer) -> None:
-        """Its answer is kept, or will not be: those that wait look again."""
+    def over(self, sharer: Sharer, *, unkept: bool = False) -> None:
+        """Its answer is kept, or will not be: those that wait look again. ``unkept``: nor is anybody to wait for the
+        next one; where nobody did, there is nothing to remember, so a flood of paths that come once costs no memory."""
+        if unkept and (sharer.waiters or sharer.key in self._unkept):
+            if len(self._unkept) >= MOST_UNKEPT:
+                self._unkept.clear()
+            self._unkept[sharer.key] = monotonic() + UNKEPT_SECONDS
         if self._leading.get(sharer.key) is sharer:
             del self._leading[sharer.key]
         else:
@@ -158,14 +166,6 @@ class AnswerCache:
         waiters, sharer.waiters = sharer.waiters, None
         for waiter in waiters or ():
             waiter.arrived()
-
-    def not_kept(self, sharer: Sharer) -> None:
-        """Its answer is not kept, so nobody is to wait for the next one. Where nobody did, there is nothing to
-        remember: a flood of paths that come once costs no memory."""
-        if sharer.waiters or sharer.key in self._unkept:
-            if len(self._unkept) >= MOST_UNKEPT:
-                self._unkept.clear()
-            self._unkept[sharer.key] = monotonic() + UNKEPT_SECONDS
 
     # -- keeping
 

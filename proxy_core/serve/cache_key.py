@@ -26,14 +26,14 @@ from proxy_core.serve.request_fields import RequestFields
 _SESSION: Final = r"(?:;{0}=[^;/?]*|(?<=[?&]){0}=[^&]*&?)"
 
 
-def primary_of(config: Cache, host: bytes, target: bytes) -> Primary:
-    """The resource of a request for this host and this target of a member."""
+def key_target(config: Cache, target: bytes) -> bytes:
+    """What of a member's target is in the key, where the site leaves something out."""
     if b"?" in target or b";" in target:
         if config.ignore_query:
             target = target.partition(b"?")[0]
         for name in config.ignore_session_ids:
             target = re.sub(_SESSION.format(re.escape(name)).encode("latin-1"), b"", target)
-    return host.lower(), target
+    return target
 
 
 def identity(view: RequestView) -> str:

@@ -23,7 +23,7 @@ from proxy_core.serve.answer_cache import CacheKey, Sharer
 from proxy_core.serve.cache_key import invalidated, personal, validating
 from proxy_core.serve.cache_lookup import Lookup, look
 from proxy_core.serve.cache_refresh import refreshed
-from proxy_core.serve.caching_request import caching_request
+from proxy_core.serve.caching_request import CachingRequest, caching_request
 from proxy_core.serve.deadlines import SHARED
 from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.keeping import Deposit, begun, renewed
@@ -35,6 +35,24 @@ from proxy_core.serve.upstream_request import UpstreamRequest
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 _PASSING: Final = ERRORS | {206, 304}
 """Statuses of answers that say nothing of the next one."""
+
+
+def cached_forwarding(flight: OpenRequest, decision: Forward, found: Lookup) -> Forwarding:
+    """How a request of a route with a cache comes to a member. Who goes past it and throws nothing out goes
+    as without one."""
+    past = found.past
+    if past is None or flight.exchange.view.method not in _SAFE:
+        return CacheWay(flight, decision, found)
+    _noted(flight, past[0], "bypass")
+    flight.state.cache.tally.served["bypass"] += 1
+    return Forwarding(flight, decision)
+
+
+def _noted(flight: OpenRequest, why: str, word: str) -> None:
+    """A member is asked, and why: RFC 9211's word, and ours."""
+    flight.exchange.cache = word
+    if flight.state.cache.config.status == "all":
+        flight.own_fields = (*flight.own_fields, b"Cache-Status: rproxy; fwd=" + why.encode())
 
 
 class CacheWay(Forwarding):
@@ -69,7 +87,7 @@ class CacheWay(Forwarding):
     """What is to be kept of the member's answer, as far as it has come."""
 
     def __init__(self, flight: OpenRequest, decision: Forward, found: Lookup) -> None:
-        super().__init__(flight, decision)
+        Forwarding.__init__(self, flight, decision)  # by its name: super() costs each miss
         self.pool = NO_POOL
         self._found = found
         self._cache = flight.state.cache
@@ -85,20 +103,25 @@ class CacheWay(Forwarding):
 
     def release(self) -> None:
         """It is finished, or goes on without a member: whoever waits for it looks again."""
-        super().release()
+        Forwarding.release(self)
         if self._deposit is not None:
             self._deposit.given_up()
             self._deposit = None
-        self._leave()
+        if self._leads or not self._began:
+            self._leave()
 
     def decided(self) -> None:
         """Look for an answer that is kept; where a member has been asked already, ask the next."""
         if self._began:
-            super().decided()
+            Forwarding.decided(self)
+        elif self._found.kept is None and self._found.past is None:
+            self._miss(None, monotonic())
         else:
             self._look(monotonic())
 
     def request_kind(self) -> type[UpstreamRequest]:
+        if self._decision.route.shadow is None:
+            return CachingRequest
         return caching_request(super().request_kind())
 
     def _look(self, now: float) -> None:
@@ -200,11 +223,8 @@ class CacheWay(Forwarding):
 
     def _begin(self, why: str, word: str = "miss") -> None:
         self._began = True
-        flight = self._flight
-        flight.exchange.cache = word
-        if self._cache.config.status == "all":
-            flight.own_fields = (*flight.own_fields, b"Cache-Status: rproxy; fwd=" + why.encode())
-        super().decided()
+        _noted(self._flight, why, word)
+        Forwarding.decided(self)
 
     def arrived(self) -> None:
         """The answer that it waited for is there, or will not come."""
@@ -229,11 +249,8 @@ class CacheWay(Forwarding):
 
     # -- what the member answers
 
-    def takes(self, answer: Answer) -> bool:
+    def _takes(self, kept: KeptAnswer, answer: Answer) -> bool:
         """Whether what is kept is sent in place of this answer: it says that it is still good, or it is an error."""
-        kept = self._kept
-        if kept is None:
-            return False
         now = monotonic()
         if answer.status == 304 and self._flight.fields is not self.fields:
             self._validated(kept, answer, now)
@@ -279,24 +296,29 @@ class CacheWay(Forwarding):
         self.send_kept()
         return True
 
-    def comes(self, answer: Answer, data: bytes) -> None:
-        """The head of an answer that the client gets; it is kept if it may be."""
+    def comes(self, answer: Answer, data: bytes) -> bool:
+        """The head of an answer, and what has come of its body: whether the client gets it, and not what is kept. Then
+        it is kept if it may be."""
+        if self._kept is not None and self._takes(self._kept, answer):
+            return False
         flight, cache = self._flight, self._cache
         exchange = flight.exchange
         cache.tally.served[exchange.cache] += 1
         if not self._leads:
             if exchange.view.method not in _SAFE and answer.status < 400:
                 invalidated(cache, self.key[0], answer)
-            return
+            return True
         user, no_store = self._personal, self._found.wishes.no_store
         asked = AskedBy(user, no_store) if user or no_store else ANYBODY
         made = begun(cache, self.key, asked, answer, exchange.connected)
         if isinstance(made, str):
             self._unkept(lasting=answer.status not in _PASSING)
-            return
+            return True
         made.kept.asked = exchange.view.scheme, self.fields.host, exchange.view.target
         self._deposit = made
-        self.grows(data)
+        if data:
+            self.grows(data)
+        return True
 
     def grows(self, data: bytes) -> None:
         deposit = self._deposit
@@ -315,9 +337,8 @@ class CacheWay(Forwarding):
     def _unkept(self, *, lasting: bool) -> None:
         """The answer is not kept; ``lasting``: nor will the next be, so nobody is to wait for it."""
         self._cache.tally.unkept += 1
-        if lasting:
-            self._cache.not_kept(self)
-        self._leave()
+        self._leads = False
+        self._cache.over(self, unkept=lasting)
 
     def whole(self) -> None:
         """The answer has come to its end."""
@@ -327,6 +348,5 @@ class CacheWay(Forwarding):
         kept = deposit.whole()
         if not self.spoiled:
             self._cache.keep(kept, self.fields.lines)
-            if kept.lifetime.fresh <= kept.lifetime.initial:
-                self._cache.not_kept(self)
-        self._leave()
+        self._leads = False
+        self._cache.over(self, unkept=kept.lifetime.fresh <= kept.lifetime.initial)

@@ -23,14 +23,11 @@ class CacheSide(ForwardingSide, Protocol):
     instead: str
     """What is kept is sent in place of the member's answer, and why; "" where it is not."""
 
-    def takes(self, answer: Answer) -> bool:
-        """Whether what is kept is sent in place of this answer."""
-
     def send_kept(self) -> None:
         """What is kept goes to the client in place of what the member said."""
 
-    def comes(self, answer: Answer, data: bytes) -> None:
-        """The head of an answer that the client gets, and what has come of its body."""
+    def comes(self, answer: Answer, data: bytes) -> bool:
+        """The head of an answer, and what has come of its body: whether the client gets it, and not what is kept."""
 
     def grows(self, data: bytes) -> None:
         """A piece of its body."""
@@ -43,9 +40,8 @@ class _Caching(UpstreamRequest):
     __slots__ = ()
 
     def answered(self, answer: Answer, data: bytes) -> None:
-        way = cast(CacheSide, self._forwarding)
-        if not way.takes(answer):
-            way.comes(answer, data)
+        way: CacheSide = self._forwarding  # type: ignore[assignment]  # only a CacheWay makes one
+        if way.comes(answer, data):
             super().answered(answer, data)
             return
         exchange, state, pool = self._flight.exchange, self._member.state, self._forwarding.pool
@@ -64,7 +60,8 @@ class _Caching(UpstreamRequest):
         super().body(data)
 
     def ended(self, reusable: bool) -> None:
-        way, flight, member = cast(CacheSide, self._forwarding), self._flight, self._member.member
+        way: CacheSide = self._forwarding  # type: ignore[assignment]  # as above
+        flight, member = self._flight, self._member.member
         if not way.instead:
             way.whole()
             super().ended(reusable)

@@ -19,7 +19,7 @@ from proxy_core.rules.decision import Forward, Redirect
 from proxy_core.rules.facts import MOST_ANSWERS, NOTHING, FactKey, Facts, Need
 from proxy_core.runtime.exchange import CLIENT_LEFT
 from proxy_core.serve.cache_lookup import given, look
-from proxy_core.serve.cached_way import CacheWay
+from proxy_core.serve.cached_way import cached_forwarding
 from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, MEMBER, ROOM, SHARED
 from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.open_request import OpenRequest
@@ -93,9 +93,9 @@ class Flight(OpenRequest):
                 self.client.bound_body(decision.route.max_body)
             if decision.route.cache and not self.page_for:
                 known = look(self, self.fields, decision)
-                if given(self, known, decision):
+                if known.kept is not None and given(self, known, known.kept, decision):
                     return
-                forwarding: Forwarding = CacheWay(self, decision, known)
+                forwarding = cached_forwarding(self, decision, known)
             else:
                 forwarding = Forwarding(self, decision)
             self.forwarding = forwarding
