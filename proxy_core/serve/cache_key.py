@@ -47,9 +47,11 @@ def identity(view: RequestView) -> str:
 def personal(exchange: Exchange, wishes: Wishes) -> str:
     """What ties a request to one user, in words, "" for nothing (RFC 9111 §3.5, and what was asked before it came so
     far)."""
+    extras = exchange.extras
+    if wishes.plain and extras is None and exchange.facts is NOTHING and not exchange.view.connection.tls:
+        return ""
     if wishes.authorization:
         return "the request has Authorization"
-    extras = exchange.extras
     if extras is not None and (extras.user or extras.auth):
         return "a user has shown a password"
     facts = exchange.facts

@@ -210,7 +210,12 @@ class CacheWay(Forwarding):
             return
         self._kept = kept
         if kept is None:
-            self._begin("vary-miss" if self._found.seen else "uri-miss")
+            if config.status == "all":
+                self._begin("vary-miss" if self._found.seen else "uri-miss")
+            else:  # _begin, some calls less for each miss
+                self._began = True
+                exchange.cache = "miss"
+                Forwarding.decided(self)
         elif kept.lifetime.etag or kept.lifetime.modified:
             flight.fields = validating(self.fields, kept)
             self._begin("stale" if kept.lifetime.fresh <= now - kept.born else "request")
@@ -312,7 +317,9 @@ class CacheWay(Forwarding):
         asked = AskedBy(user, no_store) if user or no_store else ANYBODY
         made = begun(cache, self.key, asked, answer, exchange.connected)
         if isinstance(made, str):
-            self._unkept(lasting=answer.status not in _PASSING)
+            cache.tally.unkept += 1
+            self._leads = False
+            cache.over(self, unkept=answer.status not in _PASSING)
             return True
         made.kept.asked = exchange.view.scheme, self.fields.host, exchange.view.target
         self._deposit = made
@@ -332,13 +339,9 @@ class CacheWay(Forwarding):
         if not good:
             self._deposit = None
             deposit.given_up()
-            self._unkept(lasting=True)
-
-    def _unkept(self, *, lasting: bool) -> None:
-        """The answer is not kept; ``lasting``: nor will the next be, so nobody is to wait for it."""
-        self._cache.tally.unkept += 1
-        self._leads = False
-        self._cache.over(self, unkept=lasting)
+            self._cache.tally.unkept += 1
+            self._leads = False
+            self._cache.over(self, unkept=True)
 
     def whole(self) -> None:
         """The answer has come to its end."""

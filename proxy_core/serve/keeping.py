@@ -63,7 +63,8 @@ def begun(cache: AnswerCache, key: CacheKey, asked: AskedBy, answer: Answer, sin
     """What is to be kept of an answer whose head has come, to a request that was sent at ``since`` (monotonic); or why
     nothing is."""
     config = cache.config
-    found = terms_of(config, answer)
+    known = answer.terms
+    found: Terms | str = known[1] if isinstance(known, tuple) and known[0] is config else terms_of(config, answer)
     if isinstance(found, str):
         return found
     life = lifetime(config, found, asked, time(), monotonic() - since)
@@ -78,10 +79,6 @@ def begun(cache: AnswerCache, key: CacheKey, asked: AskedBy, answer: Answer, sin
 
 def terms_of(config: Cache, answer: Answer) -> Terms | str:
     """``terms`` of an answer, remembered with it: a member's connection has the same one for heads that are alike."""
-    known = answer.terms
-    if isinstance(known, tuple) and known[0] is config:
-        found: Terms | str = known[1]
-        return found
     found = terms(config, answer.status, answer.lines[1:], time())
     if isinstance(found, str) or found.date is not None:  # else it goes by when it came
         answer.terms = config, found
