@@ -180,8 +180,9 @@ class AnswerCache:
     def keep(self, kept: KeptAnswer, lines: bytes) -> None:
         """Keep an answer to a request with these lines. Its key is completed by the fields that it varies by."""
         names = self.store.vary(kept.primary, kept.lifetime.vary)
-        kept.rest = (*kept.rest[:-1], selected(lines, names))
-        kept.name = kept.primary, kept.rest
+        if names or kept.rest[-1]:
+            kept.rest = (*kept.rest[:-1], selected(lines, names))
+            kept.name = kept.primary, kept.rest
         self.store.put(kept)
         self.tally.kept += 1
         self._unkept.pop((kept.primary, kept.rest), None)

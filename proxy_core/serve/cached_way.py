@@ -26,7 +26,7 @@ from proxy_core.serve.cache_refresh import refreshed
 from proxy_core.serve.caching_request import CachingRequest, caching_request
 from proxy_core.serve.deadlines import SHARED
 from proxy_core.serve.forwarding import Forwarding
-from proxy_core.serve.keeping import Deposit, begun, renewed
+from proxy_core.serve.keeping import Deposit, at_once, deposit, lifetime_of, renewed
 from proxy_core.serve.kept_answer import NO_POOL, chosen, say
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import RequestFields
@@ -315,40 +315,55 @@ class CacheWay(Forwarding):
             return True
         user, no_store = self._personal, self._found.wishes.no_store
         asked = AskedBy(user, no_store) if user or no_store else ANYBODY
-        made = begun(cache, self.key, asked, answer, exchange.connected)
+        config = cache.config
+        made: KeptAnswer | Deposit | str
+        life = lifetime_of(config, asked, answer, exchange.connected)
+        if isinstance(life, str):
+            made = life
+        elif len(data) == answer.length and answer.length <= min(config.in_memory, config.largest):
+            made = at_once(config, self.key, life, answer, data)
+        else:
+            made = deposit(cache, self.key, life, answer)
         if isinstance(made, str):
             cache.tally.unkept += 1
             self._leads = False
             cache.over(self, unkept=answer.status not in _PASSING)
             return True
-        made.kept.asked = exchange.view.scheme, self.fields.host, exchange.view.target
+        asked_by = exchange.view.scheme, self.fields.host, exchange.view.target
+        if isinstance(made, KeptAnswer):
+            made.asked = asked_by
+            self._keep(made)
+            return True
+        made.kept.asked = asked_by
         self._deposit = made
         if data:
             self.grows(data)
         return True
 
     def grows(self, data: bytes) -> None:
-        deposit = self._deposit
-        if deposit is None or not data:
+        coming = self._deposit
+        if coming is None or not data:
             return
         try:
-            good = deposit.grows(data)
+            good = coming.grows(data)
         except OSError as error:
             self._flight.state.crashed("writing a kept answer to its file", error)
             good = False
         if not good:
             self._deposit = None
-            deposit.given_up()
+            coming.given_up()
             self._cache.tally.unkept += 1
             self._leads = False
             self._cache.over(self, unkept=True)
 
     def whole(self) -> None:
         """The answer has come to its end."""
-        deposit, self._deposit = self._deposit, None
-        if deposit is None:
-            return
-        kept = deposit.whole()
+        coming, self._deposit = self._deposit, None
+        if coming is not None:
+            self._keep(coming.whole())
+
+    def _keep(self, kept: KeptAnswer) -> None:
+        """It is all there."""
         if not self.spoiled:
             self._cache.keep(kept, self.fields.lines)
         self._leads = False

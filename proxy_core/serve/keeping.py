@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import monotonic, time
 
 from proxy_core.cache.bodies import Growing
-from proxy_core.cache.freshness import AskedBy, FieldLines, Lifetime, Terms, judged, lifetime, merged, terms
+from proxy_core.cache.freshness import AskedBy, Lifetime, Terms, judged, lifetime, merged, terms
 from proxy_core.cache.store import OVERHEAD, KeptAnswer, Primary, Rest
 from proxy_core.config.model import Cache
 from proxy_core.runtime.upstreams.response_head import Answer
@@ -17,14 +17,14 @@ from proxy_core.serve.answer_cache import AnswerCache, CacheKey
 from proxy_core.serve.builtin_pages import date
 
 
-def made_kept(primary: Primary, rest: Rest, lifetime: Lifetime, answer: tuple[bytes, int, FieldLines]) -> KeptAnswer:
+def made_kept(primary: Primary, rest: Rest, lifetime: Lifetime, answer: tuple[bytes, int, list[bytes]]) -> KeptAnswer:
     """What is kept, without its body yet; ``answer`` is its head as it came, its status, and its lines, status line
     first."""
     raw, status, lines = answer
     kept = KeptAnswer(primary, rest, OVERHEAD + 2 * len(raw))
     kept.raw, kept.status, kept.lifetime = raw, status, lifetime
     aged = b"\nage:" in raw.lower()
-    kept.lines = [line for line in lines if line[:4].lower() != b"age:"] if aged else [*lines]
+    kept.lines = [line for line in lines if line[:4].lower() != b"age:"] if aged else lines
     kept.born = monotonic() - lifetime.initial
     kept.made = float(int(time() - lifetime.initial))
     return kept
@@ -62,19 +62,38 @@ class Deposit:
 def begun(cache: AnswerCache, key: CacheKey, asked: AskedBy, answer: Answer, since: float) -> Deposit | str:
     """What is to be kept of an answer whose head has come, to a request that was sent at ``since`` (monotonic); or why
     nothing is."""
-    config = cache.config
+    life = lifetime_of(cache.config, asked, answer, since)
+    return life if isinstance(life, str) else deposit(cache, key, life, answer)
+
+
+def lifetime_of(config: Cache, asked: AskedBy, answer: Answer, since: float) -> Lifetime | str:
+    """What keeping an answer comes to, whose head has come just now, or why it is not kept; ``since`` as above."""
     known = answer.terms
     found: Terms | str = known[1] if isinstance(known, tuple) and known[0] is config else terms_of(config, answer)
     if isinstance(found, str):
         return found
-    life = lifetime(config, found, asked, time(), monotonic() - since)
-    if isinstance(life, str):
-        return life
+    return lifetime(config, found, asked, time(), monotonic() - since)
+
+
+def deposit(cache: AnswerCache, key: CacheKey, life: Lifetime, answer: Answer) -> Deposit | str:
+    """A place for an answer whose body is still to come, or why there is none."""
     growing = cache.growing(answer.length)
     if growing is None:
         return "it is longer than [cache] has room for"
+    return Deposit(cache, _without_body(cache.config, key, life, answer), growing)
+
+
+def at_once(config: Cache, key: CacheKey, life: Lifetime, answer: Answer, body: bytes) -> KeptAnswer:
+    """What is kept of an answer that has come whole with its head, and is short enough for memory."""
+    kept = _without_body(config, key, life, answer)
+    kept.body = body
+    kept.size += len(body)
+    return kept
+
+
+def _without_body(config: Cache, key: CacheKey, life: Lifetime, answer: Answer) -> KeptAnswer:
     lines = answer.lines if answer.dated else [*answer.lines, date()]
-    return Deposit(cache, made_kept(*key, life, (answer.raw, answer.status, stripped(config, lines))), growing)
+    return made_kept(*key, life, (answer.raw, answer.status, stripped(config, lines)))
 
 
 def terms_of(config: Cache, answer: Answer) -> Terms | str:
