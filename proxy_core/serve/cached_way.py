@@ -165,7 +165,7 @@ class CacheWay(Forwarding):
                 kept.shown, kept.shown_at = answer, age
         assert isinstance(answer, Answer)
         flight.fields = self.fields
-        say(flight, self, answer, kept.body, part if exchange.view.method != b"HEAD" else (0, 0))
+        say(flight, self, answer, kept, part if exchange.view.method != b"HEAD" else (0, 0))
 
     def _said(self, kept: KeptAnswer, now: float) -> bytes:
         """The Cache-Status of an answer that is kept (RFC 9211), b"" for none."""

@@ -120,6 +120,6 @@ def renewed(config: Cache, kept: KeptAnswer, answer: Answer, delay: float) -> Ke
     if not isinstance(lifetime, Lifetime):
         return None
     made = made_kept(kept.primary, kept.rest, lifetime, (kept.raw, kept.status, new))
-    made.body, made.asked = kept.body, kept.asked
+    made.body, made.asked, made.coded = kept.body, kept.asked, kept.coded
     made.size = kept.size
     return made
