@@ -23,6 +23,7 @@ from proxy_core.serve.answer_cache import CacheKey, Sharer
 from proxy_core.serve.cache_key import invalidated, personal, validating
 from proxy_core.serve.cache_lookup import Lookup, look
 from proxy_core.serve.cache_refresh import refreshed
+from proxy_core.serve.cache_status import asks_member, said
 from proxy_core.serve.caching_request import CachingRequest, caching_request
 from proxy_core.serve.deadlines import SHARED
 from proxy_core.serve.forwarding import Forwarding
@@ -43,16 +44,9 @@ def cached_forwarding(flight: OpenRequest, decision: Forward, found: Lookup) -> 
     past = found.past
     if past is None or flight.exchange.view.method not in _SAFE:
         return CacheWay(flight, decision, found)
-    _noted(flight, past[0], "bypass")
+    asks_member(flight, past[0], "bypass")
     flight.state.cache.tally.served["bypass"] += 1
     return Forwarding(flight, decision)
-
-
-def _noted(flight: OpenRequest, why: str, word: str) -> None:
-    """A member is asked, and why: RFC 9211's word, and ours."""
-    flight.exchange.cache = word
-    if flight.state.cache.config.status == "all":
-        flight.own_fields = (*flight.own_fields, b"Cache-Status: rproxy; fwd=" + why.encode())
 
 
 class CacheWay(Forwarding):
@@ -127,7 +121,7 @@ class CacheWay(Forwarding):
     def _look(self, now: float) -> None:
         found = self._found
         if found.past is not None:
-            self._pass(found.past[0])
+            self._begin(found.past[0], "bypass")
             return
         kept = found.kept
         if kept is not None:
@@ -160,24 +154,12 @@ class CacheWay(Forwarding):
         if wishes.plain and (word == "hit" and kept.shown_at == age):
             answer, part = kept.shown, WHOLE
         else:
-            answer, part = chosen(kept, wishes, age, self._said(kept, now))
+            answer, part = chosen(kept, wishes, age, said(self._cache.config.status, word, self.instead, (kept, now)))
             if wishes.plain and word == "hit":
                 kept.shown, kept.shown_at = answer, age
         assert isinstance(answer, Answer)
         flight.fields = self.fields
         say(flight, self, answer, kept, part if exchange.view.method != b"HEAD" else (0, 0))
-
-    def _said(self, kept: KeptAnswer, now: float) -> bytes:
-        """The Cache-Status of an answer that is kept (RFC 9211), b"" for none."""
-        word, which = self._flight.exchange.cache, self._cache.config.status
-        if which == "off":
-            return b""
-        ttl = int(kept.lifetime.fresh) - int(now - kept.born)
-        if word in ("hit", "stale") and not self.instead:
-            return b"Cache-Status: rproxy; hit; ttl=%d" % ttl
-        if word == "collapsed":
-            return b"Cache-Status: rproxy; fwd=uri-miss; collapsed; ttl=%d" % ttl
-        return b"Cache-Status: rproxy; fwd=stale; %b; ttl=%d" % (self.instead.encode(), ttl)
 
     def _refresh(self, kept: KeptAnswer) -> None:
         state, exchange, decision = self._flight.state, self._flight.exchange, self._decision
@@ -195,12 +177,12 @@ class CacheWay(Forwarding):
                 flight.respond(504, "the client wants only what is kept, and nothing is that may be used")
                 return
             if wishes.range and kept is None:
-                self._pass("uri-miss")
+                self._begin("uri-miss", "bypass")
                 return
             conditional = bool(wishes.if_none_match or wishes.if_modified_since)
             shares = not (wishes.no_store or wishes.no_cache or (conditional and kept is None))
         if exchange.view.method == b"HEAD":
-            self._pass("uri-miss")
+            self._begin("uri-miss", "bypass")
             return
         self._personal = user = personal(exchange, wishes)
         self._until = until = self._until or now + config.wait
@@ -222,13 +204,10 @@ class CacheWay(Forwarding):
         else:
             self._begin("stale")
 
-    def _pass(self, why: str) -> None:
-        """It goes to a member, and what comes is not kept."""
-        self._begin(why, "bypass")
-
     def _begin(self, why: str, word: str = "miss") -> None:
+        """It goes to a member; "bypass": what comes is not kept."""
         self._began = True
-        _noted(self._flight, why, word)
+        asks_member(self._flight, why, word)
         Forwarding.decided(self)
 
     def arrived(self) -> None:

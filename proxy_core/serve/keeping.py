@@ -68,11 +68,10 @@ def begun(cache: AnswerCache, key: CacheKey, asked: AskedBy, answer: Answer, sin
 
 def lifetime_of(config: Cache, asked: AskedBy, answer: Answer, since: float) -> Lifetime | str:
     """What keeping an answer comes to, whose head has come just now, or why it is not kept; ``since`` as above."""
+    at = time()
     known = answer.terms
-    found: Terms | str = known[1] if isinstance(known, tuple) and known[0] is config else terms_of(config, answer)
-    if isinstance(found, str):
-        return found
-    return lifetime(config, found, asked, time(), monotonic() - since)
+    found: Terms | str = known[1] if isinstance(known, tuple) and known[0] is config else terms_of(config, answer, at)
+    return found if isinstance(found, str) else lifetime(config, found, asked, at, monotonic() - since)
 
 
 def deposit(cache: AnswerCache, key: CacheKey, life: Lifetime, answer: Answer) -> Deposit | str:
@@ -96,9 +95,9 @@ def _without_body(config: Cache, key: CacheKey, life: Lifetime, answer: Answer) 
     return made_kept(*key, life, (answer.raw, answer.status, stripped(config, lines)))
 
 
-def terms_of(config: Cache, answer: Answer) -> Terms | str:
+def terms_of(config: Cache, answer: Answer, at: float) -> Terms | str:
     """``terms`` of an answer, remembered with it: a member's connection has the same one for heads that are alike."""
-    found = terms(config, answer.status, answer.lines[1:], time())
+    found = terms(config, answer.status, answer.lines[1:], at)
     if isinstance(found, str) or found.date is not None:  # else it goes by when it came
         answer.terms = config, found
     return found
