@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import random
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,10 @@ MOST_UNKEPT: Final = 8192
 """Keys that are known to have answers that are not kept."""
 UNKEPT_SECONDS: Final = 10.0
 """For how long requests for such a key do not wait for each other."""
+LOOKED_AT: Final = 1 / 16
+"""Of the requests for such a key, the part whose answers are looked at all the same: they may be kept again."""
+SEEN: Final = 1 << 16
+"""Places for marks of keys whose answers were not kept once."""
 REFRESHES: Final = 64
 """Answers that are validated at a time while they are served stale."""
 
@@ -88,6 +93,8 @@ class AnswerCache:
         self._leading: dict[CacheKey, Sharer] = {}
         self._beside: set[Sharer] = set()
         self._unkept: dict[CacheKey, float] = {}
+        self._past: dict[CacheKey, float] = {}
+        self._seen = bytearray(SEEN)
         self._wishes: dict[tuple[bytes, frozenset[bytes]], Wishes] = {}
         self._names: dict[int, tuple[Edits, frozenset[bytes]]] = {}
         self._site: Site | None = None
@@ -103,6 +110,7 @@ class AnswerCache:
         self._wishes.clear()
         self._names.clear()
         self._unkept.clear()
+        self._past.clear()
         if site.cache != self.config:
             self.config = site.cache
             self.whole_targets = not (site.cache.ignore_query or site.cache.ignore_session_ids)
@@ -167,6 +175,23 @@ class AnswerCache:
         for waiter in waiters or ():
             waiter.arrived()
 
+    def never_kept(self, key: CacheKey, now: float) -> None:
+        """An answer for this key is not kept, whoever had asked for it. From the second time on, most requests for it
+        go past the cache for a while; of the first there is a mark alone, so paths that come once cost nothing."""
+        mark = hash(key)
+        place, mark = mark % SEEN, (mark >> 20) % 255 + 1
+        if self._seen[place] != mark:
+            self._seen[place] = mark
+            return
+        if len(self._past) >= MOST_UNKEPT:
+            self._past.clear()
+        self._past[key] = now + UNKEPT_SECONDS
+
+    def goes_past(self, key: CacheKey, now: float) -> bool:
+        """Whether a request does so, for which nothing is kept. Some never do, so nobody keeps a page out of the cache
+        by what is not in its key."""
+        return self._past.get(key, 0.0) > now and random() >= LOOKED_AT
+
     # -- keeping
 
     def growing(self, length: int) -> Growing | None:
@@ -185,6 +210,7 @@ class AnswerCache:
             kept.name = kept.primary, kept.rest
         self.store.put(kept)
         self.tally.kept += 1
+        self._past.pop((kept.primary, kept.rest), None)
         self._unkept.pop((kept.primary, kept.rest), None)
 
     def invalidate(self, primary: Primary) -> None:

@@ -39,13 +39,20 @@ _PASSING: Final = ERRORS | {206, 304}
 
 
 def cached_forwarding(flight: OpenRequest, decision: Forward, found: Lookup) -> Forwarding:
-    """How a request of a route with a cache comes to a member. Who goes past it and throws nothing out goes
-    as without one."""
-    past = found.past
-    if past is None or flight.exchange.view.method not in _SAFE:
+    """How a request of a route with a cache comes to a member. Who goes past it and throws nothing out goes as without
+    one, and so do most of those whose answers were not kept before (hit-for-miss, as Varnish calls it)."""
+    cache, exchange, past = flight.state.cache, flight.exchange, found.past
+    if past is not None:
+        if exchange.view.method not in _SAFE:
+            return CacheWay(flight, decision, found)
+        asks_member(flight, past[0], "bypass")
+        cache.tally.served["bypass"] += 1
+    elif found.kept is None and found.wishes.plain and cache.goes_past(found.key, exchange.started):
+        asks_member(flight, "vary-miss" if found.seen else "uri-miss", "miss")
+        cache.tally.served["miss"] += 1
+        cache.tally.unkept += 1
+    else:
         return CacheWay(flight, decision, found)
-    asks_member(flight, past[0], "bypass")
-    flight.state.cache.tally.served["bypass"] += 1
     return Forwarding(flight, decision)
 
 
@@ -306,7 +313,10 @@ class CacheWay(Forwarding):
         if isinstance(made, str):
             cache.tally.unkept += 1
             self._leads = False
-            cache.over(self, unkept=answer.status not in _PASSING)
+            lasting = answer.status not in _PASSING
+            if lasting and asked is ANYBODY:
+                cache.never_kept(self.key, exchange.connected)
+            cache.over(self, unkept=lasting)
             return True
         asked_by = exchange.view.scheme, self.fields.host, exchange.view.target
         if isinstance(made, KeptAnswer):

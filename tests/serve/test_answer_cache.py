@@ -6,7 +6,7 @@ from __future__ import annotations
 from proxy_core.cache.freshness import ANYBODY, AskedBy, Terms, judged, lifetime
 from proxy_core.config.model import Cache
 from proxy_core.runtime.upstreams.response_head import read_head
-from proxy_core.serve.answer_cache import MOST_UNKEPT, AnswerCache, CacheKey, Sharer
+from proxy_core.serve.answer_cache import MOST_UNKEPT, UNKEPT_SECONDS, AnswerCache, CacheKey, Sharer
 from proxy_core.serve.keeping import terms_of
 
 
@@ -103,3 +103,21 @@ def test_that_an_answer_is_not_kept_is_remembered_where_somebody_waited_and_for_
     first, second = Asking(key(number)), Asking(key(number))
     assert cache.leads(first, True, 0.0)
     assert cache.leads(second, True, 0.0)
+
+
+def test_most_requests_go_past_a_cache_that_kept_no_answer_twice_and_some_look_again() -> None:
+    cache = AnswerCache()
+    cache.never_kept(key(), 0.0)
+    assert not any(cache.goes_past(key(), 1.0) for _ in range(50))
+    cache.never_kept(key(), 0.0)
+    past = [cache.goes_past(key(), 1.0) for _ in range(2000)]
+    assert 1700 < sum(past) < 1990
+    assert not any(cache.goes_past(key(), UNKEPT_SECONDS + 1) for _ in range(50))
+    assert not any(cache.goes_past(key(1), 1.0) for _ in range(50))
+    for number in range(MOST_UNKEPT + 10):
+        cache.never_kept(key(number), 0.0)
+    assert len(cache._past) <= 50  # but for marks that two keys share, what came once is not remembered
+    for number in range(MOST_UNKEPT + 10):
+        cache.never_kept(key(number), 0.0)
+        cache.never_kept(key(number), 0.0)
+        assert len(cache._past) <= MOST_UNKEPT
