@@ -95,7 +95,7 @@ class AnswerCache:
         self._unkept: dict[CacheKey, float] = {}
         self._past: dict[CacheKey, float] = {}
         self._seen = bytearray(SEEN)
-        self._wishes: dict[tuple[bytes, frozenset[bytes]], Wishes] = {}
+        self._wishes: dict[bytes | tuple[bytes, frozenset[bytes]], Wishes] = {}
         self._names: dict[int, tuple[Edits, frozenset[bytes]]] = {}
         self._site: Site | None = None
         self._refreshing: set[CacheKey] = set()
@@ -123,11 +123,12 @@ class AnswerCache:
     def wishes(self, lines: bytes, edits: Edits | None) -> Wishes:
         """What a request's lines say; ``edits`` are those of the site that had a hand in them."""
         names = self._given(edits) if edits is not None else _NOTHING
-        found = self._wishes.get((lines, names))
+        known = (lines, names) if names else lines
+        found = self._wishes.get(known)
         if found is None:
             if len(self._wishes) >= MOST_READ:
                 self._wishes.clear()
-            found = self._wishes[lines, names] = wishes_of(lines, names)
+            found = self._wishes[known] = wishes_of(lines, names)
         return found
 
     def _given(self, edits: Edits) -> frozenset[bytes]:

@@ -27,7 +27,7 @@ from proxy_core.serve.cache_status import asks_member, said
 from proxy_core.serve.caching_request import CachingRequest, caching_request
 from proxy_core.serve.deadlines import SHARED
 from proxy_core.serve.forwarding import Forwarding
-from proxy_core.serve.keeping import Deposit, at_once, deposit, lifetime_of, renewed
+from proxy_core.serve.keeping import Deposit, renewed, taken
 from proxy_core.serve.kept_answer import NO_POOL, chosen, say
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import RequestFields
@@ -301,15 +301,7 @@ class CacheWay(Forwarding):
             return True
         user, no_store = self._personal, self._found.wishes.no_store
         asked = AskedBy(user, no_store) if user or no_store else ANYBODY
-        config = cache.config
-        made: KeptAnswer | Deposit | str
-        life = lifetime_of(config, asked, answer, exchange.connected)
-        if isinstance(life, str):
-            made = life
-        elif len(data) == answer.length and answer.length <= min(config.in_memory, config.largest):
-            made = at_once(config, self.key, life, answer, data)
-        else:
-            made = deposit(cache, self.key, life, answer)
+        made = taken(cache, self.key, asked, (answer, data), exchange.connected)
         if isinstance(made, str):
             cache.tally.unkept += 1
             self._leads = False

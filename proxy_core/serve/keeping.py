@@ -82,8 +82,18 @@ def deposit(cache: AnswerCache, key: CacheKey, life: Lifetime, answer: Answer) -
     return Deposit(cache, _without_body(cache.config, key, life, answer), growing)
 
 
-def at_once(config: Cache, key: CacheKey, life: Lifetime, answer: Answer, body: bytes) -> KeptAnswer:
-    """What is kept of an answer that has come whole with its head, and is short enough for memory."""
+def taken(
+    cache: AnswerCache, key: CacheKey, asked: AskedBy, came: tuple[Answer, bytes], since: float
+) -> KeptAnswer | Deposit | str:
+    """As ``begun``, with what of the body has come with the head: where that is all, and short enough for memory, it
+    takes no place for what is still to come."""
+    answer, body = came
+    config = cache.config
+    life = lifetime_of(config, asked, answer, since)
+    if isinstance(life, str):
+        return life
+    if len(body) != answer.length or answer.length > min(config.in_memory, config.largest):
+        return deposit(cache, key, life, answer)
     kept = _without_body(config, key, life, answer)
     kept.body = body
     kept.size += len(body)
