@@ -191,7 +191,7 @@ class AnswerCache:
     def goes_past(self, key: CacheKey, now: float) -> bool:
         """Whether a request does so, for which nothing is kept. Some never do, so nobody keeps a page out of the cache
         by what is not in its key."""
-        return self._past.get(key, 0.0) > now and random() >= LOOKED_AT
+        return bool(self._past) and self._past.get(key, 0.0) > now and random() >= LOOKED_AT
 
     # -- keeping
 

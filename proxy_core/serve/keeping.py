@@ -68,10 +68,12 @@ def begun(cache: AnswerCache, key: CacheKey, asked: AskedBy, answer: Answer, sin
 
 def lifetime_of(config: Cache, asked: AskedBy, answer: Answer, since: float) -> Lifetime | str:
     """What keeping an answer comes to, whose head has come just now, or why it is not kept; ``since`` as above."""
-    at = time()
     known = answer.terms
-    found: Terms | str = known[1] if isinstance(known, tuple) and known[0] is config else terms_of(config, answer, at)
-    return found if isinstance(found, str) else lifetime(config, found, asked, at, monotonic() - since)
+    if isinstance(known, tuple) and known[0] is config:
+        found: Terms | str = known[1]
+    else:
+        found = terms_of(config, answer, time())
+    return found if isinstance(found, str) else lifetime(config, found, asked, time(), monotonic() - since)
 
 
 def deposit(cache: AnswerCache, key: CacheKey, life: Lifetime, answer: Answer) -> Deposit | str:
