@@ -7,29 +7,41 @@ none of these, and costs nothing.
 from __future__ import annotations
 
 from time import monotonic
-from typing import cast
+from typing import Protocol, cast
 
 from proxy_core.balance import passive_checks
-from proxy_core.rules.decision import BoundRoute
 from proxy_core.runtime.upstreams.connector import IDLE_SECONDS
 from proxy_core.runtime.upstreams.response_head import Answer
-from proxy_core.serve.cached_way import CacheWay
-from proxy_core.serve.open_request import OpenRequest
-from proxy_core.serve.shadowed_request import ShadowedRequest, upstream_request
+from proxy_core.serve.shadowed_request import ShadowedRequest
+from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.upstream_request import UpstreamRequest
+
+
+class CacheSide(ForwardingSide, Protocol):
+    """A request's way through the cache, as its answer sees it (``cached_way``)."""
+
+    instead: str
+    """What is kept is sent in place of the member's answer, and why; "" where it is not."""
+
+    def send_kept(self) -> None:
+        """What is kept goes to the client in place of what the member said."""
+
+    def comes(self, answer: Answer, data: bytes) -> bool:
+        """The head of an answer, and what has come of its body: whether the client gets it, and not what is kept."""
+
+    def grows(self, data: bytes) -> None:
+        """A piece of its body."""
+
+    def whole(self) -> None:
+        """It has come to its end."""
 
 
 class _Caching(UpstreamRequest):
     __slots__ = ()
 
-    @property
-    def _way(self) -> CacheWay:
-        return cast(CacheWay, self._flight.forwarding)
-
     def answered(self, answer: Answer, data: bytes) -> None:
-        way = self._way
-        if not way.takes(answer):
-            way.comes(answer, data)
+        way: CacheSide = self._forwarding  # type: ignore[assignment]  # only a CacheWay makes one
+        if way.comes(answer, data):
             super().answered(answer, data)
             return
         exchange, state, pool = self._flight.exchange, self._member.state, self._forwarding.pool
@@ -44,11 +56,12 @@ class _Caching(UpstreamRequest):
             way.send_kept()
 
     def body(self, data: bytes) -> None:
-        self._way.grows(data)
+        cast(CacheSide, self._forwarding).grows(data)
         super().body(data)
 
     def ended(self, reusable: bool) -> None:
-        way, flight, member = self._way, self._flight, self._member.member
+        way: CacheSide = self._forwarding  # type: ignore[assignment]  # as above
+        flight, member = self._flight, self._member.member
         if not way.instead:
             way.whole()
             super().ended(reusable)
@@ -73,9 +86,6 @@ class ShadowedCachingRequest(_Caching, ShadowedRequest):
     __slots__ = ()
 
 
-def request_kind(flight: OpenRequest, route: BoundRoute) -> type[UpstreamRequest]:
-    """What a request is to be over its connection, where its route has a shadow or a cache."""
-    kind = UpstreamRequest if route.shadow is None else upstream_request(flight, route.shadow)
-    if not isinstance(flight.forwarding, CacheWay):
-        return kind
+def caching_request(kind: type[UpstreamRequest]) -> type[UpstreamRequest]:
+    """The kind of request over a connection, where its answer may be kept."""
     return CachingRequest if kind is UpstreamRequest else ShadowedCachingRequest

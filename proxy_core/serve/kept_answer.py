@@ -23,6 +23,7 @@ from proxy_core.config.model import Balancer, Member
 from proxy_core.http.hop_by_hop import ANSWER_KINDS, Kind
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.response_head import Answer
+from proxy_core.serve.kept_request import KeptRequest
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.upstream_request import UpstreamRequest
@@ -93,12 +94,11 @@ class _FromFile(_AtHand):
             receiver.broke("reading a kept answer", error)
 
 
-def say(
-    flight: OpenRequest, side: ForwardingSide, answer: Answer, body: bytes | FileBody, part: tuple[int, int]
-) -> None:
+def say(flight: OpenRequest, side: ForwardingSide, answer: Answer, kept: KeptAnswer, part: tuple[int, int]) -> None:
     """Answer a request with what is kept; ``part`` is what is sent of the body, (0, 0) for nothing."""
+    body = kept.body
     if isinstance(body, bytes):
-        request = UpstreamRequest(flight, side, NO_MEMBER, _AT_HAND)
+        request: UpstreamRequest = KeptRequest(flight, side, NO_MEMBER, _AT_HAND, kept)
         flight.upstream = request  # a body that is coded may take longer
         request.answered(answer, body if part == WHOLE else body[part[0] : part[1]])
         if flight.started and not flight.over:
