@@ -36,54 +36,74 @@ class CacheSide(ForwardingSide, Protocol):
         """It has come to its end."""
 
 
-class _Caching(UpstreamRequest):
+class CachingRequest(UpstreamRequest):
+    """Its answer may be kept."""
+
     __slots__ = ()
 
     def answered(self, answer: Answer, data: bytes) -> None:
-        way: CacheSide = self._forwarding  # type: ignore[assignment]  # only a CacheWay makes one
-        if way.comes(answer, data):
+        if cast(CacheSide, self._forwarding).comes(answer, data):
             super().answered(answer, data)
-            return
-        exchange, state, pool = self._flight.exchange, self._member.state, self._forwarding.pool
-        exchange.answered = now = monotonic()
-        exchange.answer = answer.raw
-        state.answered += 1
-        self._count_head(answer)
-        if pool.watched:
-            passive_checks.answered(pool, self._member, now, answer.status, now - exchange.connected)
-        if answer.status != 304:  # nobody waits for the page of an error
-            self._flight.drop_upstream()
-            way.send_kept()
+        else:
+            _held_back(self, answer)
 
     def body(self, data: bytes) -> None:
         cast(CacheSide, self._forwarding).grows(data)
         super().body(data)
 
     def ended(self, reusable: bool) -> None:
-        way: CacheSide = self._forwarding  # type: ignore[assignment]  # as above
-        flight, member = self._flight, self._member.member
-        if not way.instead:
-            way.whole()
+        if not _replaced(self, reusable):
             super().ended(reusable)
-            return
-        flight.upstream = None
-        if reusable and not (member.disablereuse or self._alone):
-            flight.state.upstreams.give_back(self._connection, monotonic(), member.ttl or IDLE_SECONDS)
+
+
+class ShadowedCachingRequest(ShadowedRequest):
+    """A copy of it follows, too. (As above: mypyc takes no class of two bases.)"""
+
+    __slots__ = ()
+
+    def answered(self, answer: Answer, data: bytes) -> None:
+        if cast(CacheSide, self._forwarding).comes(answer, data):
+            super().answered(answer, data)
         else:
-            self._connection.drop()
-        way.send_kept()
+            _held_back(self, answer)
+
+    def body(self, data: bytes) -> None:
+        cast(CacheSide, self._forwarding).grows(data)
+        super().body(data)
+
+    def ended(self, reusable: bool) -> None:
+        if not _replaced(self, reusable):
+            super().ended(reusable)
 
 
-class CachingRequest(_Caching, UpstreamRequest):
-    """Its answer may be kept."""
+def _held_back(request: UpstreamRequest, answer: Answer) -> None:
+    """What was asked for is given from what is kept; the member's answer counts and goes no further."""
+    flight, member, pool = request._flight, request._member, request._forwarding.pool
+    exchange = flight.exchange
+    exchange.answered = now = monotonic()
+    exchange.answer = answer.raw
+    member.state.answered += 1
+    request._count_head(answer)
+    if pool.watched:
+        passive_checks.answered(pool, member, now, answer.status, now - exchange.connected)
+    if answer.status != 304:  # nobody waits for the page of an error
+        flight.drop_upstream()
+        cast(CacheSide, request._forwarding).send_kept()
 
-    __slots__ = ()
 
-
-class ShadowedCachingRequest(_Caching, ShadowedRequest):
-    """A copy of it follows, too."""
-
-    __slots__ = ()
+def _replaced(request: UpstreamRequest, reusable: bool) -> bool:
+    """The member's answer has come to its end; whether what is kept is given in its place."""
+    way, flight, member = cast(CacheSide, request._forwarding), request._flight, request._member.member
+    if not way.instead:
+        way.whole()
+        return False
+    flight.upstream = None
+    if reusable and not (member.disablereuse or request._alone):
+        flight.state.upstreams.give_back(request._connection, monotonic(), member.ttl or IDLE_SECONDS)
+    else:
+        request._connection.drop()
+    way.send_kept()
+    return True
 
 
 def caching_request(kind: type[UpstreamRequest]) -> type[UpstreamRequest]:
