@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -103,11 +102,6 @@ def rproxy(python: str, more: str = "") -> Writer:
         return Commands([*program, site], [*program, "check", site])
 
     return write
-
-
-def floor(folder: Path, ends: Ends, work: Work) -> Commands:
-    program = [sys.executable, "-m", "benchmarks.floor", str(ends.port), *map(str, ends.upstreams)]
-    return Commands(program, [sys.executable, "-c", ""])
 
 
 _APACHE_FOLDERS = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/lib/httpd/modules")

@@ -67,8 +67,6 @@ def contenders(
     for number, (name, python, home) in enumerate(places):
         again = any(name == other for other, *_ in places[:number])
         chosen.append(_rproxy(f"{OURS}:{name}{f'-{number + 1}' if again else ''}", python, home))
-    if "floor" in (only or "").split(","):
-        chosen.append(Contender("floor", "a bare protocol, plain HTTP alone", configurations.floor, ROOT))
     for name, programs, version, write in (
         ("apache", ("apache2", "httpd"), "-v", configurations.apache),
         ("nginx", ("nginx",), "-v", configurations.nginx),
