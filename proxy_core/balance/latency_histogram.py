@@ -6,7 +6,6 @@ an index; percentiles are worked out when somebody reads them, from any number o
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 
@@ -17,13 +16,13 @@ Histogram = dict[int, int]
 """Counts by bucket; empty buckets are left out."""
 
 
-_BEGINNINGS = [((8 + number % 8) << number // 8) / 1e6 for number in range(1, BUCKETS)]
-"""Seconds at which each bucket but the first begins: an exponent, and three bits of a mantissa."""
-
-
 def bucket_of(seconds: float) -> int:
-    """The bucket of a duration."""
-    return bisect_right(_BEGINNINGS, seconds)
+    """The bucket of a duration: its exponent, then three bits of its mantissa."""
+    micros = int(seconds * 1e6)
+    if micros < 8:
+        return 0
+    exponent = micros.bit_length()
+    return min((exponent - 4) * 8 + (micros >> (exponent - 4) & 7), BUCKETS - 1)
 
 
 def seconds_of(bucket: int) -> float:
