@@ -116,7 +116,7 @@ class ClientConnection(Lingering):
         """The flight is over; ``keep`` says that another request may follow."""
         self.flight = None
         if not keep:
-            self.linger(self.reader.known.fields.last and not self._held)
+            self.linger()
             return
         self.deadline = now + self.limits.idle_time
         if self._held or self.paused or self.half_closed:
@@ -321,9 +321,9 @@ class ClientConnection(Lingering):
 
     # -- ending
 
-    def linger(self, last: bool = False) -> None:
+    def linger(self) -> None:
         self._held = b""
-        super().linger(last)
+        super().linger()
 
     def _refuse(self, refused: RefusedRequest, data: bytes) -> None:
         """Answer what is not passed on, and close: nobody knows where the next request would begin."""

@@ -1,8 +1,7 @@
 """Closing a client connection so that its last answer arrives, or so that nobody takes half an answer for a whole one.
 
 Closing with unread input resets the connection, and a reset may overtake the answer (RFC 9112 §9.6). So our side is
-closed first, and what still comes is read and thrown away for a while. Who has said itself that it sends no more may
-send no more (RFC 9112 §9.6): there it is closed at once.
+closed first, and what still comes is read and thrown away for a while.
 """
 
 from __future__ import annotations
@@ -32,16 +31,15 @@ class Lingering(Pausable):
         self.closing = True
         self.transport.abort()
 
-    def linger(self, last: bool = False) -> None:
-        """Say that no more will come, then read and throw away for a while. ``last``: what was read is all that the
-        client may send, so nothing is left to wait for."""
+    def linger(self) -> None:
+        """Say that no more will come, then read and throw away for a while."""
         transport = self.transport
         if self.closing or transport.is_closing():
             return
         self.closing = True
         self._unsent = transport.get_write_buffer_size()
         self.deadline = monotonic() + (deadlines.SEND_SECONDS if self._unsent else deadlines.LINGER_SECONDS)
-        if last or self.half_closed or not transport.can_write_eof():
+        if self.half_closed or not transport.can_write_eof():
             transport.close()
             return
         transport.write_eof()

@@ -40,8 +40,6 @@ class RequestFields(Struct, frozen=True):
     """Max-Forwards lets it go no further than here."""
     upgrade: bytes = b""
     """The protocol that it would rather speak, if it asks for one as RFC 9110 §7.8 wants it asked."""
-    last: bool = False
-    """Its client has sent all that it may send on this connection (RFC 9112 §9.6)."""
 
 
 def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> RequestFields:
@@ -93,10 +91,10 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Reque
         close = b"close" in named or (not http11 and b"keep-alive" not in named)
         if not hop.edited:
             out = without(out, named - OPTIONS)
-    upgrade, last = b"", close and length == 0  # behind a body some send an empty line all the same
+    upgrade = b""
     if Kind.UPGRADE in special:
         # Whether it is granted or not: the next bytes may be of another protocol.
-        close, last = True, False
+        close = True
         if http11 and length == 0 and b"upgrade" in named and len(special[Kind.UPGRADE]) == 1:
             upgrade = special[Kind.UPGRADE][0]
     expect = special.get(Kind.EXPECT, [])
@@ -112,7 +110,7 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Reque
     out += forwarded(special, host, hop)
     out.append(b"\r\n")
     awaits = bool(expect) and http11 and length != 0
-    return RequestFields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, upgrade, last)
+    return RequestFields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, upgrade)
 
 
 def _host(values: list[bytes], http11: bool) -> bytes:

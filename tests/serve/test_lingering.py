@@ -69,14 +69,12 @@ def test_our_side_is_closed_and_what_still_comes_is_read_for_a_while() -> None:
     assert wire.done[-1] == "abort"
 
 
-@pytest.mark.parametrize(
-    ("half_closed", "half", "last"), [(True, True, False), (False, False, False), (False, True, True)]
-)
+@pytest.mark.parametrize(("half_closed", "half"), [(True, True), (False, False)])
 def test_where_nothing_more_can_come_or_one_side_cannot_be_closed_it_is_closed_whole(
-    half_closed: bool, half: bool, last: bool
+    half_closed: bool, half: bool
 ) -> None:
     wire = Wire(half=half)
-    connected(wire, half_closed).linger(last)
+    connected(wire, half_closed).linger()
     assert wire.done == ["close"]
 
 

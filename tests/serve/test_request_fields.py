@@ -183,22 +183,3 @@ async def test_a_row_for_a_place_drops_no_names_elsewhere() -> None:
         async with serving(changed) as proxy:
             assert b"X_Key: theirs" in (await get(proxy.port, "/out", "X_Key: theirs"))[1]
             assert b"theirs" not in (await get(proxy.port, "/in", "X_Key: theirs"))[1]
-
-
-@pytest.mark.parametrize(
-    ("lines", "last"),
-    [
-        (("GET / HTTP/1.1", "Host: a", "Connection: close"), True),
-        (("GET / HTTP/1.0",), True),
-        (("GET / HTTP/1.1", "Host: a"), False),
-        (("GET / HTTP/1.0", "Connection: keep-alive"), False),
-        (("POST / HTTP/1.1", "Host: a", "Connection: close", "Content-Length: 5"), False),
-        (("POST / HTTP/1.1", "Host: a", "Connection: close", "Transfer-Encoding: chunked"), False),
-        (("GET / HTTP/1.1", "Host: a", "Connection: close, upgrade", "Upgrade: websocket"), False),
-    ],
-)
-def test_nothing_more_is_expected_of_a_client_that_closes_behind_a_head_alone(
-    lines: tuple[str, ...], last: bool
-) -> None:
-    head = "\r\n".join([*lines, "", ""]).encode()
-    assert RequestReader("192.0.2.1").read(head, client_policy(Site()))[1].last == last
