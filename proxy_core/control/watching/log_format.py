@@ -2,8 +2,8 @@
 
 A format is compiled once, into a template and a tuple of functions of an Exchange; a line costs a call for each
 directive that is not always "-". What the record does not hold is "-". Values are escaped as ap_escape_logitem
-(server/util.c) does, so that nothing that a client or a member sends ends the line, closes a quote or steers a terminal.
-Meanings are those of mod_log_config.c, mod_logio.c and mod_ssl; %{NAME}x has the names of the JSON log, too.
+(server/util.c) does, so that nothing that a client or a member sends ends the line, closes a quote or steers a
+terminal. Meanings are those of mod_log_config.c, mod_logio.c and mod_ssl; %{NAME}x has the names of the JSON log, too.
 """
 
 from __future__ import annotations
