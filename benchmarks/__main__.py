@@ -80,7 +80,7 @@ def _options() -> argparse.Namespace:
     by_cpu.add_argument("--rows", help=f"those to measure, of {','.join(ROWS)}")
     by_cpu.add_argument("--rounds", type=int, default=5)
     by_cpu.add_argument("--seconds", type=float, default=2.0, help="of load for each row, contender and round")
-    by_cpu.add_argument("--only", help="other proxies to compare with: apache,nginx,haproxy,caddy; none for none")
+    by_cpu.add_argument("--only", help="other proxies to compare with: apache,nginx,haproxy,caddy,floor; none for none")
     by_cpu.add_argument("--recording", action="store_true", help="the same with a recording as well")
     by_profile = kinds.add_parser("profile", help="where the time of a request goes, stage by stage")
     by_profile.set_defaults(run=_profile)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from benchmarks import configurations
 from benchmarks.configurations import RECORDING, Commands, Ends, Writer, found, nginx_head
+from benchmarks.floor import floor
 from benchmarks.machine import OTHER_CORE, PROXY_CORE, ROOT, free_ports, running, wait_for
 from benchmarks.rows import SIZES, Work
 
@@ -53,7 +54,7 @@ def contenders(
     recording: bool = False,
 ) -> list[Contender]:
     """This checkout; the same with a recording; others of it; what is installed for other interpreters; and the other
-    proxies that are there, or those of them that ``only`` names."""
+    proxies that are there, or those of them that ``only`` names, which may be the floor as well."""
     ours = _rproxy(OURS, sys.executable, ROOT)
     chosen = [ours]
     if recording:
@@ -76,6 +77,8 @@ def contenders(
         if (program := found(*programs)) and (only is None or name in only.split(",")):
             said = re.search(r"\d+\.\d+\.\d+", _said(program, version))
             chosen.append(Contender(name, said[0] if said else "", write))
+    if "floor" in (only or "").split(","):
+        chosen.append(Contender("floor", "a bare proxy over uvloop", floor, ROOT))
     return chosen
 
 

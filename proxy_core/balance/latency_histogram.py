@@ -6,11 +6,15 @@ an index; percentiles are worked out when somebody reads them, from any number o
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 
 BUCKETS = 34 * 8
 """Up to 2.4 hours; what took longer is in the last bucket."""
+
+_BEGINNINGS = [(8 + bucket % 8) << bucket // 8 for bucket in range(1, BUCKETS)]
+"""The microseconds at which each bucket begins, but for the first, in which all shorter ones are."""
 
 Histogram = dict[int, int]
 """Counts by bucket; empty buckets are left out."""
@@ -18,11 +22,7 @@ Histogram = dict[int, int]
 
 def bucket_of(seconds: float) -> int:
     """The bucket of a duration: its exponent, then three bits of its mantissa."""
-    micros = int(seconds * 1e6)
-    if micros < 8:
-        return 0
-    exponent = micros.bit_length()
-    return min((exponent - 4) * 8 + (micros >> (exponent - 4) & 7), BUCKETS - 1)
+    return bisect_right(_BEGINNINGS, seconds * 1e6)
 
 
 def seconds_of(bucket: int) -> float:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final
 
 from msgspec import Struct
 
+NO_TLS: Final[Mapping[str, str]] = MappingProxyType({})
+"""The variables of a connection without TLS."""
 
-class Connection(NamedTuple):
+
+class Connection(Struct, frozen=True, gc=False):
     """Where a request came in. One for each connection."""
 
     listener: str = ""
@@ -24,7 +27,7 @@ class Connection(NamedTuple):
     """The port that the client connected to."""
     client_port: int = 0
     """The port that the peer connected from."""
-    tls: Mapping[str, str] = MappingProxyType({})
+    tls: Mapping[str, str] = NO_TLS
     """mod_ssl's variables ("SSL_PROTOCOL"), empty without TLS."""
     peer: str = ""
     """The address of the peer: a client, or a proxy that asks for one."""

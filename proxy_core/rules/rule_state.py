@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 RuleKey = tuple[str, str]
 """An ordered list and the id of a row in it: ("routes", "service")."""
 
 
-class RuleState(Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class RuleState:
     """Hits of one rule, kept in the registry by ``key``. The flight adds to it; deciding never does. ``last_hit`` is
     the epoch second of the last one, 0 for never."""
 

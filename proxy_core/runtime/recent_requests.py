@@ -129,10 +129,11 @@ class Recorder:
         ring.append(exchange)
         fresh.append(exchange)
         self.newest = exchange.number = self.newest + 1  # the ring has no gap in its numbers
-        exchange.weight += 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
-        self.weight += exchange.weight
-        while len(ring) > RING_REQUESTS or self.weight > RING_BYTES:
-            self.weight -= ring.popleft().weight
+        own = exchange.weight + 600 + len(exchange.head) + len(exchange.forwarded) + len(exchange.answer)
+        exchange.weight, weight = own, self.weight + own
+        while len(ring) > RING_REQUESTS or weight > RING_BYTES:
+            weight -= ring.popleft().weight
+        self.weight = weight
         if len(fresh) >= BATCH or len(fresh) > len(ring):  # what has left the ring is not held here
             self.settle()
 

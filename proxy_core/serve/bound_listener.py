@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import dataclass, field
 from typing import Protocol
-
-from msgspec import Struct, field
 
 from proxy_core.config.model import Listener
 from proxy_core.errors import Problem
@@ -24,7 +23,8 @@ class Accepting(Protocol):
     def close(self) -> None: ...
 
 
-class BoundListener(Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class BoundListener:
     """A listener with its sockets."""
 
     name: str

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 from proxy_core.config.model import Limits
 from proxy_core.http.hop_by_hop import RefusedRequest
-from proxy_core.http.request_view import Connection
+from proxy_core.http.request_view import NO_TLS, Connection
 from proxy_core.runtime.exchange import Exchange
 from proxy_core.runtime.rule_set import RuleSet
 from proxy_core.serve import deadlines, error_document
@@ -116,7 +116,7 @@ class ClientConnection(Lingering):
         """The flight is over; ``keep`` says that another request may follow."""
         self.flight = None
         if not keep:
-            self.linger()
+            self.linger(self.reader.known.fields.last and self._body is None and not (self._held or self.paused))
             return
         self.deadline = now + self.limits.idle_time
         if self._held or self.paused or self.half_closed:
@@ -166,7 +166,7 @@ class ClientConnection(Lingering):
         self._rules = rules
         self._policy = policy = self._state.policy(rules, self.bound.name)
         self.limits = policy.limits
-        self._watched = policy.watches(self.reader.peer, time())
+        self._watched = policy.watchful and policy.watches(self.reader.peer, time())
 
     def data_received(self, data: bytes) -> None:
         flight = self.flight
@@ -321,9 +321,9 @@ class ClientConnection(Lingering):
 
     # -- ending
 
-    def linger(self) -> None:
+    def linger(self, heard_all: bool = False) -> None:
         self._held = b""
-        super().linger()
+        super().linger(heard_all)
 
     def _refuse(self, refused: RefusedRequest, data: bytes) -> None:
         """Answer what is not passed on, and close: nobody knows where the next request would begin."""
@@ -369,9 +369,9 @@ def _reader(
     else:
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
     secure = transport.get_extra_info("ssl_object") if bound.secure is not None else None
-    variables = facts(secure) if secure is not None else {}
-    name, ports = _address(peer), (own[1] if own else 0, peer[1] if peer else 0)
-    connection = Connection(bound.name, _address(own), *ports, variables, name)
+    variables = facts(secure) if secure is not None else NO_TLS
+    name = _address(peer)
+    connection = Connection(bound.name, _address(own), own[1] if own else 0, peer[1] if peer else 0, variables, name)
     tls = bound.settings.tls
     return RequestReader(name, connection, client_lines(tls, variables) if tls is not None else (), blocks)
 

@@ -43,6 +43,8 @@ class ClientPolicy(Struct, frozen=True, eq=False):
     """Clients that are denied or banned, and why."""
     gap: float
     """Seconds in which a client earns one more request; 0 where any number may come."""
+    watchful: bool
+    """Some client may be watched."""
     trace: bool
     """TRACE is passed on."""
 
@@ -80,5 +82,6 @@ def client_policy(site: Site) -> ClientPolicy:
         frozenset({as_cgi(site.site.client_header.lower().encode())} - {b""}),
         kept_out(site),
         1 / rate if rate else 0.0,
+        bool(rate or site.site.deny or site.bans),
         site.site.trace,
     )

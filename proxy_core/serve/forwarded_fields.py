@@ -7,7 +7,9 @@ only this proxy sets. Pure.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from proxy_core.http.hop_by_hop import REQUEST_KINDS, Kind, as_cgi
 from proxy_core.http.syntax import tokens, without
@@ -17,7 +19,7 @@ OPTIONS: Final = {b"close", b"keep-alive"}
 """What Connection may say that is no field's name, or that of one that goes no further anyhow."""
 
 
-class Hop(NamedTuple):
+class Hop(Struct, frozen=True):
     """What a connection adds to each of its requests, under the same policy."""
 
     policy: ClientPolicy

@@ -31,7 +31,7 @@ from proxy_core.serve.upstream_request import UpstreamRequest
 class Forwarding:
     """A request that a route takes, and the members of the route's pool."""
 
-    __slots__ = ("_decision", "_flight", "_key", "_tried", "_worst", "member", "pool", "timeout")
+    __slots__ = ("_decision", "_flight", "_key", "_route", "_tried", "_worst", "member", "pool", "timeout")
 
     member: BoundMember | None
     """The member that is busy with it, None for none."""
@@ -49,18 +49,19 @@ class Forwarding:
     def __init__(self, flight: OpenRequest, decision: Forward) -> None:
         self._flight = flight
         self._decision = decision
+        self._route = route = decision.route
         self._key = b""
         self._tried = ()
         self._worst = 503
         self.member = None
-        self.timeout = decision.route.timeout
+        self.timeout = route.timeout
 
     # -- decided: a route takes it; who of its pool gets it?
 
     def decided(self) -> None:
         """Elect a member, or wait for one, or for the fact that the balancer's key needs."""
         flight, exchange = self._flight, self._flight.exchange
-        name = self._decision.route.pool or ""
+        name = self._route.pool or ""
         # Who stands in line has no member yet, and waits for those in force: an edit that makes room helps it too.
         pool = flight.state.current.rules.pools.get(name) if flight.in_line else None
         self.pool = pool = pool or exchange.rules.pools[name]
@@ -119,7 +120,7 @@ class Forwarding:
     # -- elected: a member has it, and is busy with it until finished (or until it cannot be reached)
 
     def elected(self, member: BoundMember) -> None:
-        self.timeout = member.member.timeout or self._decision.route.timeout
+        self.timeout = member.member.timeout or self._route.timeout
         flight = self._flight
         key = member.upstream if member.upstream.tls is None else self._secured(member)
         connection = flight.state.upstreams.take(key)
@@ -150,11 +151,11 @@ class Forwarding:
 
     def request_kind(self) -> type[UpstreamRequest]:
         """What the request is to be over its connection."""
-        shadow = self._decision.route.shadow
+        shadow = self._route.shadow
         return UpstreamRequest if shadow is None else upstream_request(self._flight, shadow)
 
     def _secured(self, member: BoundMember) -> UpstreamKey:
-        return secured_key(member, self._decision.route, self._flight.fields.host)
+        return secured_key(member, self._route, self._flight.fields.host)
 
     # -- once more, or somebody else
 

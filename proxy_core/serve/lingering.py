@@ -1,7 +1,8 @@
 """Closing a client connection so that its last answer arrives, or so that nobody takes half an answer for a whole one.
 
 Closing with unread input resets the connection, and a reset may overtake the answer (RFC 9112 §9.6). So our side is
-closed first, and what still comes is read and thrown away for a while.
+closed first, and what still comes is read and thrown away for a while. A client that has said that nothing more comes
+is spared that where nothing of it is unread (nginx's ``lingering_close on``).
 """
 
 from __future__ import annotations
@@ -31,15 +32,16 @@ class Lingering(Pausable):
         self.closing = True
         self.transport.abort()
 
-    def linger(self) -> None:
-        """Say that no more will come, then read and throw away for a while."""
+    def linger(self, heard_all: bool = False) -> None:
+        """Say that no more will come, then read and throw away for a while; or close at once where ``heard_all``:
+        nothing more comes, by the client's own word, and nothing is unread."""
         transport = self.transport
         if self.closing or transport.is_closing():
             return
         self.closing = True
         self._unsent = transport.get_write_buffer_size()
         self.deadline = monotonic() + (deadlines.SEND_SECONDS if self._unsent else deadlines.LINGER_SECONDS)
-        if self.half_closed or not transport.can_write_eof():
+        if heard_all or self.half_closed or not transport.can_write_eof():
             transport.close()
             return
         transport.write_eof()

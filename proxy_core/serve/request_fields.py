@@ -38,6 +38,8 @@ class RequestFields(Struct, frozen=True):
     """It waits for 100 Continue before it sends its body."""
     spent: bool = False
     """Max-Forwards lets it go no further than here."""
+    last: bool = False
+    """The client says that no other request follows."""
     upgrade: bytes = b""
     """The protocol that it would rather speak, if it asks for one as RFC 9110 §7.8 wants it asked."""
 
@@ -91,7 +93,7 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Reque
         close = b"close" in named or (not http11 and b"keep-alive" not in named)
         if not hop.edited:
             out = without(out, named - OPTIONS)
-    upgrade = b""
+    last, upgrade = close, b""
     if Kind.UPGRADE in special:
         # Whether it is granted or not: the next bytes may be of another protocol.
         close = True
@@ -110,7 +112,7 @@ def read_fields(block: bytes, http11: bool, authority: bytes, hop: Hop) -> Reque
     out += forwarded(special, host, hop)
     out.append(b"\r\n")
     awaits = bool(expect) and http11 and length != 0
-    return RequestFields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, upgrade)
+    return RequestFields(host, b"\r\n".join(out), length, http11, not close, awaits, spent, last, upgrade)
 
 
 def _host(values: list[bytes], http11: bool) -> bytes:

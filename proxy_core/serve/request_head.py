@@ -100,7 +100,7 @@ class RequestReader:
         told, asked, naming = b"", hop, hop.policy.naming
         if naming is not None:
             self.client, told = _named(block, self.peer, naming)
-            asked = hop._replace(client=self.client)
+            asked = replace(hop, client=self.client)
         fields = read_fields(told or block, http11, authority, asked)
         if fields.spent and method != b"OPTIONS":
             # httpd's ap_proxy_http_handler: OPTIONS is answered here, everything else is a mistake.
@@ -132,7 +132,7 @@ class RequestReader:
             lines[at] = b"Host: " + fields.host
         now = moment(basis, trusted=hop.appends)
         block = b"\r\n".join([b"", *edited(edits.request, joined(lines, edits.request), now, trace), b"", b""])
-        made = read_fields(block, fields.http11, b"", hop._replace(policy=hop.policy.under(edits), edited=True))
+        made = read_fields(block, fields.http11, b"", replace(hop, policy=hop.policy.under(edits), edited=True))
         if edits.steady_request:
             self._changed = edits, fields, made
         return made
@@ -147,7 +147,7 @@ class RequestReader:
         now = moment(basis, trusted=hop.appends)
         lines = joined(without_twins(believed(lines, hop), edits, trace), edits.early)
         block = b"\r\n".join([b"", *edited(edits.early, lines, now, trace), b"", b""])
-        made = read_fields(block, fields.http11, view.host, hop._replace(policy=hop.policy.under(edits), edited=True))
+        made = read_fields(block, fields.http11, view.host, replace(hop, policy=hop.policy.under(edits), edited=True))
         return replace(view, head=line + block), made
 
     def redirected(self, exchange: Exchange, fields: RequestFields, path: str) -> tuple[RequestView, RequestFields]:
@@ -171,7 +171,7 @@ class RequestReader:
     def _hop_of(self, view: RequestView) -> Hop:
         """What the connection adds to a request that it has brought."""
         assert self._hop is not None
-        return self._hop if view.client == self.peer else self._hop._replace(client=view.client)
+        return self._hop if view.client == self.peer else replace(self._hop, client=view.client)
 
 
 def _named(block: bytes, peer: str, naming: Naming) -> tuple[str, bytes]:

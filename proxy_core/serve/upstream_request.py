@@ -185,7 +185,9 @@ class UpstreamRequest:
             passive_checks.answered(pool, member, now, answer.status, now - exchange.connected)
         if pool.issues and member.route and sticky.changed(pool, member, exchange.session):
             own = (*own, sticky.issued(pool, member))
-        if flight.complete:
+        if flight.waits is ANSWER:
+            flight.client.deadline = now + forwarding.timeout  # _alive, as above
+        elif flight.complete:
             self._alive(now)
         else:
             self._connection.use_up()  # who answers before it has read all may take the rest for another request

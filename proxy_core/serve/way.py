@@ -124,9 +124,10 @@ def outgoing(
 ) -> tuple[bytes, bytes, bool]:
     """The head for a member (RFC 9112 §3.2, §3.2.1), the protocol that it is asked to change to, b"" for none, and
     whether its connection is for this request alone."""
-    route, asked, version, connection, alone = decision.route, fields.upgrade, b"1.1", b"", False
-    if decision.extras is not None and decision.extras.env:
-        spoken = _SPOKEN.intersection([name.lower() for name, _ in decision.extras.env])
+    route, target, extras, _ = decision
+    asked, version, connection, alone = fields.upgrade, b"1.1", b"", False
+    if extras is not None and extras.env:
+        spoken = _SPOKEN.intersection([name.lower() for name, _ in extras.env])
         if spoken:
             alone, connection = True, b"Connection: close\r\n"
         if "force-proxy-request-1.0" in spoken and fields.length != CHUNKED:
@@ -134,7 +135,7 @@ def outgoing(
     if asked and not granted(asked, route.upgrades, member.upgrades):
         asked = b""
     return b"%b %b%b HTTP/%b\r\nHost: %b\r\n%b%b" % (
-        view.method, member.base, decision.target, version, (route.preserve_host and fields.host) or member.host,
+        view.method, member.base, target, version, (route.preserve_host and fields.host) or member.host,
         b"Connection: Upgrade\r\nUpgrade: %b\r\n" % asked if asked else connection, fields.lines,
     ), asked, alone  # fmt: skip
 

@@ -42,6 +42,12 @@ async def waits_for_ever(this: Upstream, reader: asyncio.StreamReader, writer: a
     await reader.read()
 
 
+async def answers_early(this: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(HELLO)
+    await reader.read()
+
+
 @pytest.mark.parametrize("raw", [b"G", b"GET / HTTP/1.1\r\nHost: a\r\n", b"\r\nG"])
 async def test_a_slow_head_is_408_at_the_limit_however_it_trickles(raw: bytes) -> None:
     async with serving(site(free_port(), limits=HASTY)) as proxy, client(proxy.port) as one:
@@ -153,6 +159,28 @@ async def test_half_close_still_gets_its_answer() -> None:
                 one.send(raw)
                 one.writer.write_eof()
                 assert (await one.rest()).count(b"hello") == count
+
+
+@pytest.mark.parametrize(
+    ("raw", "at_once"),
+    [
+        (CLOSE, True),
+        (b"GET / HTTP/1.0\r\n\r\n", True),
+        (b"POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", True),
+        (CLOSE + b"\r\n", False),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n", False),
+        (b"POST / HTTP/1.0\r\nContent-Length: 9\r\n\r\nabc", False),
+    ],
+    ids=["close", "HTTP/1.0", "a body", "bytes behind", "another protocol", "half a body"],
+)
+async def test_only_who_said_that_nothing_more_comes_and_sent_nothing_more_is_closed_at_once(
+    raw: bytes, at_once: bool
+) -> None:
+    """Who may still send is read from for a while: closing over its bytes would reset the connection."""
+    async with upstream(answers_early) as member, serving(site(member.port)) as proxy, client(proxy.port) as one:
+        one.send(raw)
+        assert b"hello" in await one.rest()
+        assert all(each.transport.is_closing() for each in proxy.server._clients) == at_once
 
 
 async def test_half_close_in_the_middle_of_a_head_ends_the_connection() -> None:

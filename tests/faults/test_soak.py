@@ -1,4 +1,5 @@
-"""What is left after very many requests of which some are broken off and some fail: nothing. Kept out of the suite.
+"""What is left after very many requests of which some are broken off and some fail, or of which none is like another:
+nothing. Kept out of the suite.
 
 The proxy's ring of requests and its history of seconds fill first and are bounded, so growth is taken from there on.
 """
@@ -13,8 +14,8 @@ from time import monotonic
 
 import pytest
 
-from tests.e2e.harness import Upstream, until, upstream
-from tests.faults.harness import PATIENCE, world
+from tests.e2e.harness import Upstream, answers, until, upstream
+from tests.faults.harness import PATIENCE, World, world
 
 SECONDS = 240.0
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -103,3 +104,60 @@ async def test_hundreds_of_thousands_of_requests_with_aborts_and_errors_leave_no
                     f"{ {k: v for k, v in numbers.items() if k.startswith('rproxy_requests_total')} }"
                 )
             assert growth < 1024
+
+
+UNLIKE = 200_000
+LANES = 32
+RULES = """
+[limits]
+client_rate = 1000
+
+[[rewrites]]
+pattern = "^/unlike/1(.*)$"
+substitution = "/unlike/2$1"
+flags = ["PT"]
+conditions = [{ test = "%{HTTP:X-Number}", pattern = "7$" }]
+"""
+"""What remembers clients, fields and decisions."""
+
+
+async def unlike(there: World, first: int) -> None:
+    """Every so manieth request from the ``first`` on: each of a client, with a target and with a field of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", there.port)
+    for number in range(first, UNLIKE, LANES):
+        client = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+        target = f"/unlike/{number}/{'x' * (number % 400)}?n={number}"
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: a\r\nX-Client: {client}\r\nX-Number: {number}\r\n\r\n".encode())
+        async with asyncio.timeout(PATIENCE):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            await reader.readexactly(2000)
+    writer.close()
+
+
+@pytest.mark.soak
+async def test_no_memory_grows_with_targets_fields_and_clients_that_never_come_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the second half on all that is remembered is at its bounds: the buckets of clients are forgotten last, when
+    there are 100,000."""
+    talk = answers(HEAD + b"x" * 2000)
+    options = 'client_header = "X-Client"\ntrusted_proxies = ["127.0.0.1"]'
+    async with (
+        upstream(talk) as a,
+        upstream(talk) as b,
+        world(tmp_path, {}, ports=(a.port, b.port), options=options, tables=RULES) as there,
+    ):
+        samples: list[tuple[int, int]] = []
+        lanes = [asyncio.create_task(unlike(there, first)) for first in range(LANES)]
+        while not all(lane.done() for lane in lanes):
+            await asyncio.sleep(2)
+            numbers = await there.numbers()
+            asked = sum(n for name, n in numbers.items() if name.startswith("rproxy_requests_total"))
+            samples.append((int(asked), there.memory()))
+        await asyncio.gather(*lanes)
+        half = [(asked, kib) for asked, kib in samples if asked >= UNLIKE * 0.55]
+        with capsys.disabled():
+            shown = [*samples[::6], samples[-1]]
+            print(f"\nsoak: memory (requests, MiB): {', '.join(f'{n}: {k / 1024:.1f}' for n, k in shown)}")
+        assert samples[-1][0] >= UNLIKE
+        assert half[-1][1] - half[0][1] < 1024

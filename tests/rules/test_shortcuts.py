@@ -270,11 +270,11 @@ OTHERS: dict[str, RequestView] = {
     "line": structs.replace(BASE, head=BASE.head.replace(b"HTTP/1.1", b"HTTP/1.0")),
     "field": structs.replace(BASE, head=BASE.head.replace(b"X-Mark: 1", b"X-Mark: 2")),
     "variable": structs.replace(BASE, env=(("mark", "set"),)),
-    "port": structs.replace(BASE, connection=BASE.connection._replace(port=81)),
-    "address": structs.replace(BASE, connection=BASE.connection._replace(address="192.0.2.1")),
-    "client port": structs.replace(BASE, connection=BASE.connection._replace(client_port=2)),
-    "peer": structs.replace(BASE, connection=BASE.connection._replace(peer="192.0.2.3")),
-    "TLS": structs.replace(BASE, connection=BASE.connection._replace(tls={"SSL_PROTOCOL": "TLSv1.3"})),
+    "port": structs.replace(BASE, connection=structs.replace(BASE.connection, port=81)),
+    "address": structs.replace(BASE, connection=structs.replace(BASE.connection, address="192.0.2.1")),
+    "client port": structs.replace(BASE, connection=structs.replace(BASE.connection, client_port=2)),
+    "peer": structs.replace(BASE, connection=structs.replace(BASE.connection, peer="192.0.2.3")),
+    "TLS": structs.replace(BASE, connection=structs.replace(BASE.connection, tls={"SSL_PROTOCOL": "TLSv1.3"})),
     **{
         name: structs.replace(BASE, head=BASE.head.replace(b"X-Mark", name.encode()))
         for name in ("Accept", "Cookie", "Forwarded", "Proxy-Connection", "Referer", "User-Agent", "Authorization")

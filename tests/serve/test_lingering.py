@@ -78,6 +78,12 @@ def test_where_nothing_more_can_come_or_one_side_cannot_be_closed_it_is_closed_w
     assert wire.done == ["close"]
 
 
+def test_a_client_that_says_no_more_and_has_left_nothing_unread_is_closed_at_once() -> None:
+    wire = Wire()
+    connected(wire).linger(heard_all=True)
+    assert wire.done == ["close"]
+
+
 def test_a_client_that_takes_its_last_answer_slowly_is_waited_for_and_one_that_takes_none_is_not() -> None:
     wire = Wire(unsent=100)
     connection = connected(wire)

@@ -18,6 +18,8 @@ from dataclasses import replace
 from time import monotonic, time
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.balance.sticky import session_route
@@ -63,7 +65,7 @@ async def explain(
         lines.insert(1, f"Host: {url.netloc}")
     head = ascii_line("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
     policy = client_policy(rules.site).through(rules.site.listeners.get(listener))
-    reader = RequestReader(question.client, connection._replace(peer=question.client))
+    reader = RequestReader(question.client, structs.replace(connection, peer=question.client))
     try:
         view, fields = reader.read(head, policy)
     except RefusedRequest as refused:

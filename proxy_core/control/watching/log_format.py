@@ -1,9 +1,9 @@
 """Lines of the access log from a format of directives: what each directive shows of a finished request.
 
 A format is compiled once, into a template and a tuple of functions of an Exchange; a line costs a call for each
-directive. What the record does not hold is "-". Values are escaped as ap_escape_logitem (server/util.c) does, so that
-nothing that a client or a member sends ends the line, closes a quote or steers a terminal. Meanings are those of
-mod_log_config.c, mod_logio.c and mod_ssl; %{NAME}x has the names of the JSON log, too.
+directive that is not always "-". What the record does not hold is "-". Values are escaped as ap_escape_logitem
+(server/util.c) does, so that nothing that a client or a member sends ends the line, closes a quote or steers a
+terminal. Meanings are those of mod_log_config.c, mod_logio.c and mod_ssl; %{NAME}x has the names of the JSON log, too.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def compiled(text: str) -> Line:
     for part in parsed(text):
         if isinstance(part, str):
             template += part.encode().replace(b"%", b"%%")
+        elif part.letter in _NEVER_KNOWN:
+            template += b"-"
         else:
             template += b"%b"
             shown.append(_conditional(part))
@@ -44,6 +46,8 @@ def compiled(text: str) -> Line:
 
 def escaped(value: bytes) -> bytes:
     """ap_escape_logitem."""
+    if _UNSAFE.search(value) is None:  # as nearly always
+        return value
     return _UNSAFE.sub(lambda found: _ESCAPES[found[0][0]], value)
 
 
@@ -117,6 +121,7 @@ def _query(exchange: Exchange) -> bytes:
     return escaped(mark + query)
 
 
+_NEVER_KNOWN = "fkl"
 _PLAIN: dict[str, Line] = {
     "A": lambda exchange: exchange.view.connection.address.encode() or b"-",
     "b": lambda exchange: b"%d" % exchange.sent if exchange.sent else b"-",
@@ -136,7 +141,6 @@ _PLAIN: dict[str, Line] = {
     "v": lambda exchange: _text(exchange.host_rules.server_name),
     "V": _host,
     "X": _connection,
-    **dict.fromkeys("fkl", lambda exchange: b"-"),
 }
 
 
@@ -175,6 +179,8 @@ def _time(argument: str) -> Line:
         return escaped(time.strftime(form, time.localtime(at // 1_000_000)).encode())
 
     shown = _MOMENTS.get(form, spelled)
+    if not argument:
+        return lambda exchange: clf_time(int(exchange.at))
     if not ended:
         return lambda exchange: shown(int(exchange.at * 1_000_000))
     return lambda exchange: shown(int((exchange.at + max(0.0, exchange.finished - exchange.started)) * 1_000_000))
