@@ -29,7 +29,7 @@ from proxy_core.control.editing.last_changes import last_changes
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.control.recording.decided_again import explained, inspected
-from proxy_core.control.recording.schema import refusal
+from proxy_core.control.recording.schema import columns_of, refusal
 from proxy_core.control.view import Generation, IncidentNote, LastChange, Second, SiteState, Snapshot
 from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.effects import SETTLES, GenerationEffect, StepTotal, effect
@@ -54,7 +54,7 @@ AGAIN = 1.0
 READ_ONLY = Problem(what="this is a recording: nothing in it can be changed", todo="attach to the service that runs")
 _FAILED = "AND head IS NOT NULL"
 """What went wrong or was slow: only that is recorded with its head."""
-_NO_TIMES = {"waited", "first", "total"}
+_NO_TIMES = {"waited": -1.0, "first": -1.0, "total": -1.0}
 """Durations of a Record that are -1 where it never came to that."""
 
 
@@ -207,13 +207,13 @@ class RecordedView:
         return self._records(which, before, limit)[::-1]
 
     def _records(self, which: str, *values: float) -> tuple[Record, ...]:
-        names = [name for name in Record.__struct_fields__ if name != "number"]
+        there = columns_of(self._database, "requests")  # those of an earlier rproxy are fewer
+        names = [name for name in Record.__struct_fields__ if name in there]
         spelled = ", ".join(f"[{name}]" for name in names)
         found = []
         for number, *row in self._rows(f"SELECT row, {spelled} FROM requests WHERE {which}", *values):
-            given = dict(zip(names, row, strict=True))
-            given |= {name: -1.0 for name in _NO_TIMES if given[name] is None}
-            found.append(Record(number=number, **given))
+            given = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            found.append(Record(number=number, **_NO_TIMES | given))
         return tuple(found)
 
     async def inspect(self, number: int) -> Inspection | None:
