@@ -34,6 +34,7 @@ from proxy_core.control.view import Generation, MemberLoad, Snapshot
 from proxy_core.control.watching import effects, trouble_words
 from proxy_core.control.watching.har import har_text
 from proxy_core.control.watching.log_records import Record
+from proxy_core.control.watching.member_standing import standings
 from proxy_core.control.watching.record_filter import compiled
 from proxy_core.errors import errors
 from proxy_core.printable import printable, printable_json
@@ -184,15 +185,13 @@ def status(call: Call) -> int:
     if call.as_json:
         answer = {"hello": hello, "snapshot": snapshot, "problems": found}
         return _show(call, answer, "")
-    ill = [f"{load.balancer}/{load.member}" for load in snapshot.members if load.ill or not load.well]
     wrong = len(errors(found))
     lines = [
         f"{hello.file}: generation {snapshot.generation}, {snapshot.saved}",
         f"rproxy {hello.version}, pid {hello.pid}, up {_span(snapshot.uptime)}, {_listeners(snapshot)}",
         f"{snapshot.rate:.1f} requests/s, {snapshot.in_flight} in flight, "
         f"{snapshot.rate_4xx:.1f} 4xx/s, {snapshot.rate_5xx:.1f} 5xx/s, p95 {_ms(snapshot.latency.p95)}",
-        f"{len(snapshot.members) - len(ill)} members well"
-        + (f", {len(ill)} ill: {changes.listed(ill, 8)}" if ill else ""),
+        standings(snapshot.members),
         f"{wrong} errors, {len(found) - wrong} warnings" if found else "no problems",
     ]
     if snapshot.troubles:
