@@ -24,11 +24,13 @@ from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import parse
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result
-from proxy_core.control.editing.history import KEPT, difference
+from proxy_core.control.editing.history import KEPT, HistoryEntry, difference
 from proxy_core.control.editing.last_changes import last_changes
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.recording import foreseen_again
 from proxy_core.control.recording.decided_again import explained, inspected
+from proxy_core.control.recording.foreseen_again import RecordedRequest
 from proxy_core.control.recording.schema import columns_of, refusal
 from proxy_core.control.view import Generation, IncidentNote, LastChange, Second, SiteState, Snapshot
 from proxy_core.control.watching.details import Details, details
@@ -275,6 +277,9 @@ class RecordedView:
         return effect(totals, [AppliedAt(each.number, each.at) for each in self._past], place)
 
     def _generations(self) -> tuple[Generation, ...]:
+        return tuple(each.shown for each in self._entries())
+
+    def _entries(self) -> tuple[HistoryEntry, ...]:
         """The newest that are recorded, with what changed from one to the next; of those of one number the last, which
         a nudge that went on has made, or who began a new journal."""
         columns = "number, at, author, sentence, text"
@@ -283,8 +288,8 @@ class RecordedView:
         texts = [row[-1] for row in rows]
         diffs = ["", *(difference(before, after, SITE) for before, after in pairwise(texts))]
         found = [
-            Generation(number=number, at=at, author=author, sentence=sentence, diff=diff)
-            for (number, at, author, sentence, _), diff in zip(rows, diffs, strict=True)
+            HistoryEntry(number=number, at=at, author=author, sentence=sentence, diff=diff, text=text)
+            for (number, at, author, sentence, text), diff in zip(rows, diffs, strict=True)
         ]
         return tuple(found[-KEPT:])
 
@@ -302,7 +307,14 @@ class RecordedView:
         return await details(self._steps(wanted), subject)
 
     async def what_if(self, command: Command) -> Foreseen:
-        raise ValueError(f"{READ_ONLY.what}, {READ_ONLY.todo}")
+        low, high = self._bounds()
+        after = max(low, high - foreseen_again.MOST)
+        records = self._records("row > ? ORDER BY row", after)
+        heads = {
+            row: rest for row, *rest in self._rows("SELECT row, listener, head FROM requests WHERE row > ?", after)
+        }
+        came = [RecordedRequest(each, heads[each.number][0], heads[each.number][1] or "") for each in records]
+        return await foreseen_again.foreseen(self._entries(), command, came)
 
     async def note(self, since: float) -> IncidentNote:
         raise OSError("notes are written by the service")
@@ -332,7 +344,7 @@ class RecordedView:
         raise OSError("what maps said is not recorded")
 
     async def preview(self, command: Command) -> Preview:
-        return Preview(diff="", problems=(READ_ONLY,))
+        return foreseen_again.previewed(self._entries(), command, replace(READ_ONLY, severity="warning"))
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
         return Refused(problems=(READ_ONLY,))
