@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from proxy_core.control.cli.asked_moment import moment_of
 from proxy_core.control.recording.recorded_view import RecordedView
 from rproxy_tui.__main__ import main
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.recorded import moment_of
 from rproxy_tui.time_cursor import TimeCursor
 from tests.control.recording.night import BEGAN, recorded
 from tests.screens.helpers import console, text
