@@ -44,6 +44,7 @@ def shown(file: Path, begin: str = "") -> int:
 async def _console(view: RecordedView, begin: float | None) -> int:
     log_to(state_folder())
     app = ConsoleApp(view, read_only=True, driver_class=ConsoleDriver)
+    app.notes_anyway = True
     app.time = TimeCursor(view.span)
     app.time.at = begin
     loop = asyncio.get_running_loop()

@@ -108,6 +108,7 @@ def _tail(parser: argparse.ArgumentParser) -> None:
 def _note(parser: argparse.ArgumentParser) -> None:
     help_ = "how far back: 30m, 1h, 24h (%(default)s)"
     parser.add_argument("--since", metavar="SPAN", default="1h", help=help_)
+    _moment(parser)
 
 
 def _watch(parser: argparse.ArgumentParser) -> None:

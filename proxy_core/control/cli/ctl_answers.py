@@ -204,14 +204,14 @@ def _listeners(snapshot: Snapshot) -> str:
     return ", ".join(listener.url for listener in snapshot.listeners if not listener.draining) or "no listener"
 
 
-def _at(call: Call) -> float:
+def moment(call: Call) -> float:
     """The moment that is asked for, 0 for now. Raises ValueError."""
     return moment_of(call.given.at, call.client.snapshot().at) if call.given.at else 0.0
 
 
 def snapshot_of(call: Call) -> Snapshot:
     """The numbers of that moment."""
-    at = _at(call)
+    at = moment(call)
     found = call.client.snapshot(at)
     if at and abs(found.at - at) > NEAR:
         tell(f"rproxy ctl: nothing is kept of {when(at)}; the nearest is {when(found.at)}")
@@ -274,7 +274,7 @@ def get(call: Call) -> int:
 def history(call: Call) -> int:
     past, number = call.client.history(), call.given.number
     if call.given.at:
-        until = _at(call)
+        until = moment(call)
         past = replace(past, generations=tuple(each for each in past.generations if each.at <= until))
     if number is not None:
         return _generation(call, next((each for each in past.generations if each.number == number), None))
@@ -304,7 +304,7 @@ def note(call: Call) -> int:
     seconds = changes.span_of(call.given.since)
     if seconds is None:
         raise BadWords(f"{call.given.since} is no time: write 30m, 1h or 24h")
-    found = call.client.note(seconds)
+    found = call.client.note(seconds, moment(call))
     return _show(call, found, found.folder)
 
 

@@ -141,8 +141,8 @@ class DoorClient:
     def submit(self, command: Command, on: int = 0) -> Result:
         return self._done("submit", encode(command), on)
 
-    def note(self, since: float) -> IncidentNote:
-        return cast(IncidentNote, self._ask("note", query=NoteQuery(since=since), body=b""))
+    def note(self, since: float, at: float = 0.0) -> IncidentNote:
+        return cast(IncidentNote, self._ask("note", query=NoteQuery(since=since, at=at), body=b""))
 
     def purge(self, url: str = "", prefix: str = "", tag: str = "") -> Purged:
         return cast(Purged, self._ask("purge", query=PurgeQuery(url=url, prefix=prefix, tag=tag), body=b""))

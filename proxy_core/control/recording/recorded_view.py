@@ -28,7 +28,7 @@ from proxy_core.control.editing.history import KEPT, HistoryEntry, difference
 from proxy_core.control.editing.last_changes import last_changes
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
-from proxy_core.control.recording import foreseen_again
+from proxy_core.control.recording import foreseen_again, recorded_note
 from proxy_core.control.recording.decided_again import explained, inspected
 from proxy_core.control.recording.foreseen_again import RecordedRequest
 from proxy_core.control.recording.schema import columns_of, refusal
@@ -316,8 +316,13 @@ class RecordedView:
         came = [RecordedRequest(each, heads[each.number][0], heads[each.number][1] or "") for each in records]
         return await foreseen_again.foreseen(self._entries(), command, came)
 
-    async def note(self, since: float) -> IncidentNote:
-        raise OSError("notes are written by the service")
+    async def note(self, since: float, at: float = 0.0) -> IncidentNote:
+        now = self.snapshot_at(at) if at else self.snapshot()
+        begin = now.at - since
+        rows = f"row > ? AND row <= ? {_FAILED} ORDER BY row"
+        wrong = self._records(rows, self._newest_record(begin), self._newest_record(now.at))
+        steps = self._steps([each for each in self._times() if begin < each <= now.at])
+        return recorded_note.written(self.path, now, since, self._entries(), self.history(), steps, wrong)
 
     async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:
         raise OSError("nothing is thrown out of a cache that was")

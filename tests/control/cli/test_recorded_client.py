@@ -58,3 +58,15 @@ def test_a_database_that_is_no_recording_is_told(tmp_path: Path, capsys: pytest.
     (tmp_path / "x.db").write_bytes(b"SQLite format 3\0" + bytes(200))
     assert cli.main(["ctl", "-s", str(tmp_path / "x.db"), "members"]) == 5
     assert "no recording of rproxy" in capsys.readouterr().err
+
+
+def test_a_note_is_written_of_a_moment(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert cli.main(["ctl", "-s", str(path), "note", "--since", "1m", "--at", clock(90).strip("'")]) == 0
+    (note,) = tmp_path.rglob("README.md")
+    assert str(note.parent) in capsys.readouterr().out
+    assert "rename" not in note.read_text()  # another of that number came later
+    assert "/old/3?" not in note.read_text()
+    assert "GET /item/{n}" in note.read_text()
