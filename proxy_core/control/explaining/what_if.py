@@ -19,8 +19,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Itera
 from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
+from operator import attrgetter
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from proxy_core.balance.choosing import Full, choose
 from proxy_core.balance.lbmethods import measured
@@ -29,6 +30,7 @@ from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.balance.sticky import session, session_route
 from proxy_core.control.foreseen import Foreseen, MemberShift, SessionShift, WayShift
+from proxy_core.control.watching.in_turns import passing
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.target import readable
 from proxy_core.printable import printable
@@ -228,9 +230,9 @@ async def foresee(
 ) -> Foreseen:
     """What the change from ``before`` to ``after`` would do to ``requests``. The rule sets have states of their own;
     ``now`` gives those that serve, ``at`` is the moment (monotonic). Each request stands for so many ``times``."""
-    kept = [each for each in requests if each.view.head]
+    kept = await passing(requests, lambda each: bool(each.view.head))
     await sleep(0)
-    kept.sort(key=lambda each: each.started)
+    kept.sort(key=attrgetter("started"))
     await sleep(0)
     ways: dict[tuple[str, str], tuple[int, list[str]]] = {}
     judged = unjudged = elsewhere = more = 0
@@ -264,23 +266,26 @@ async def foresee(
         judged=judged,
         elsewhere=elsewhere,
         unjudged=unjudged,
-        since=min((each.at for each in kept), default=0.0),
+        since=kept[0].at if kept else 0.0,
         ways=tuple(
             WayShift(before=names[0], after=names[1], requests=number, samples=tuple(samples))
             for names, (number, samples) in told[:MOST_WAYS]
         ),
         more=more + sum(number for _, (number, _) in told[MOST_WAYS:]),
         members=tuple(_members(before.rules, after.rules, *turns)),
-        sessions=tuple(_sessions(*turns)),
+        sessions=await _sessions(*turns),
         by_load=tuple(name for name, each in after.rules.site.balancers.items() if each.method in BY_LOAD),
     )
 
 
-async def _by_turns(requests: Iterable[Exchange]) -> AsyncIterator[Exchange]:
+Each = TypeVar("Each")
+
+
+async def _by_turns(rows: Iterable[Each]) -> AsyncIterator[Each]:
     """Each of them; whoever waits has a turn every few milliseconds."""
     began = monotonic()
-    for exchange in requests:
-        yield exchange
+    for row in rows:
+        yield row
         if monotonic() - began > SLICE:
             await sleep(0)
             began = monotonic()
@@ -294,12 +299,14 @@ def _members(before: RuleSet, after: RuleSet, was: Turns, will: Turns) -> Iterat
             yield MemberShift(balancer=key.balancer, member=key.member, before=was.got[key], after=will.got[key])
 
 
-def _sessions(was: Turns, will: Turns) -> Iterator[SessionShift]:
-    pools = dict.fromkeys(pool for pool, _ in (*was.whose, *will.whose))
-    for pool in pools:
-        both = [each for each in was.whose if each[0] == pool and each in will.whose]
-        moved = sum(was.whose[each] != will.whose[each] for each in both)
-        yield SessionShift(balancer=pool, moved=moved, sessions=len(both))
+async def _sessions(was: Turns, will: Turns) -> tuple[SessionShift, ...]:
+    """What becomes of the sessions and keys that a pool has on both sides."""
+    both, moved = Counter[str](), Counter[str]()
+    async for whose, member in _by_turns(was.whose.items()):
+        if (other := will.whose.get(whose)) is not None:
+            both[whose[0]] += 1
+            moved[whose[0]] += member != other
+    return tuple(SessionShift(balancer=pool, moved=moved[pool], sessions=count) for pool, count in both.items())
 
 
 def _names(exchange: Exchange, was: Place, will: Place) -> tuple[str, str]:
