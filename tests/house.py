@@ -22,7 +22,7 @@ PRODUCT = ("proxy_core", "rproxy_tui")
 FLOORS = [
     {"rproxy_tui"},
     {"proxy_core.control"},
-    {"proxy_core.apache", "proxy_core.serve"},
+    {"proxy_core.apache", "proxy_core.haproxy", "proxy_core.serve"},
     {"proxy_core.cache"},
     {"proxy_core.runtime"},
     {"proxy_core.rules", "proxy_core.balance"},

@@ -14,6 +14,7 @@ import pytest
 
 PACKAGES = {
     "apache2": "apache2",
+    "haproxy": "haproxy",
     "htpasswd": "apache2-utils",
     "httxt2dbm": "apache2-utils",
     "openssl": "openssl",

@@ -85,7 +85,7 @@ def sayable(site: Site, folder: Path, beside: Path) -> tuple[Site, tuple[Problem
     site = core.connecting(balancing.plain(site, lose))
     site = route_order.plain(site, lose)
     site, files = rewriting.plain(site, folder, beside, lose)
-    site = compression.plain(site, lose)
+    site = caching.plain(compression.plain(site, lose))
     site = access.plain(locations.plain(site, lose), lose)
     site = error_pages.plain(header_fields.plain(variables.plain(site, lose), lose), lose)
     site = hosts.named_first(locations.placed(site, lose))
@@ -169,6 +169,10 @@ def export_site(site: Site, file: Path, beside: Path, modules: Path = MODULES) -
     return Exported(text, files, losses)
 
 
+_NO_OVERRIDES = ["<Directory />", "    AllowOverride None", "</Directory>"]
+"""Where nothing is said, httpd opens each .htaccess, and answers 500 where it says anything."""
+
+
 def _parts(*parts: Iterable[str]) -> Lines:
     """Lines that belong together, and a blank one between them."""
     found: Lines = []
@@ -190,6 +194,7 @@ def _main(site: Site, folder: Path) -> Lines:
         [f"TraceEnable {SWITCH.spell(site.site.trace)}", *listeners.lines(site.limits)],
         access_log.lines(site.access_log),
         ["TypesConfig /etc/mime.types", *file_types.lines(site.file_types)] if serves_files(site) else [],
+        _NO_OVERRIDES if serves_files(site) else [],
         compression.lines(site.compress),
         client_address.lines(site.site),
         [*core.lines(site.site, Options(), folder), *member_tls.lines_of_members(site)],
@@ -223,7 +228,6 @@ def _server(site: Site, host: str, folder: Path) -> Lines:
         rows("env"),
         [*rewriting.lines(site, host), *rows("rewrites")],
         [*["ProxyPassInterpolateEnv On"] * interpolates, *rows("routes")],
-        caching.lines_of_routes(site, host),
         rows("reverse"),
         rows("headers"),
         rows("expires"),
@@ -316,6 +320,7 @@ _NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"Rewrite", ("rewrite",)),
     (r"DBD", ("dbd",)),
     (r"Header|RequestHeader", ("headers",)),
+    (r".*%\{[^}]*\}s\b|.*%\{SSL[:_]", ("ssl",)),
     (r"Expires", ("expires",)),
     (r"Cache", ("cache", "cache_disk")),
     (r"(?:Add|Set)OutputFilter", ("filter",)),

@@ -63,6 +63,14 @@ class Room:
         self.entries += 1
         self.fit()
 
+    def grow(self, place: Slot, more: int) -> None:
+        """One that is in takes so many bytes more, and others go out for it, perhaps itself."""
+        place.size += more
+        self.bytes += more
+        if place.small:
+            self._small_bytes += more
+        self.fit()
+
     def fit(self) -> None:
         """Put out what there is no room for."""
         while (self.bytes > self.most or self.entries > self.count) and self.entries:

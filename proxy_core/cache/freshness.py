@@ -62,6 +62,10 @@ class AskedBy(Struct, frozen=True, gc=False):
     """The client wants nothing kept."""
 
 
+ANYBODY: Final = AskedBy()
+"""A request that nothing ties to a user, and that lets its answer be kept."""
+
+
 def values(lines: FieldLines, name: bytes) -> list[bytes]:
     """The values of a field, by its lower-case name, in their order."""
     found = []
@@ -72,9 +76,47 @@ def values(lines: FieldLines, name: bytes) -> list[bytes]:
     return found
 
 
+class Terms(Struct, frozen=True, gc=False):
+    """What an answer's fields come to, whoever asked and whenever it came: all that is not reckoned anew where a member
+    repeats itself. Seconds as in Lifetime."""
+
+    date: float | None
+    """When it was made (epoch), None where it does not say so."""
+    age: int
+    """What its Age says."""
+    claimed: float
+    """The age up to which it says that it is fresh, though it may have to be validated at each use."""
+    validated: bool
+    """It is kept though it is stale when it comes."""
+    shared: bool
+    """It says itself that one user's answer may be another's (RFC 9111 §3.5)."""
+    rest: tuple[float, float, float, bool, bool, bytes, bytes, tuple[bytes, ...], tuple[bytes, ...]]
+    """What a Lifetime says behind ``initial``."""
+
+
 def judged(cache: Cache, asked: AskedBy, status: int, lines: FieldLines, at: float, delay: float) -> Lifetime | str:
     """What keeping the answer to a GET comes to, or why it is not kept. ``lines`` are its field lines, ``at`` is when
     its head came (epoch), ``delay`` how long that took since the request was sent."""
+    found = terms(cache, status, lines, at)
+    return found if isinstance(found, str) else lifetime(cache, found, asked, at, delay)
+
+
+def lifetime(cache: Cache, found: Terms, asked: AskedBy, at: float, delay: float) -> Lifetime | str:
+    """What keeping an answer on these terms comes to, or why it is not kept; arguments as for ``judged``."""
+    if asked.no_store and not cache.store_no_store:
+        return "the request says no-store"
+    if asked.personal and not found.shared:
+        return f"{asked.personal}, and it says neither public nor s-maxage nor must-revalidate"
+    date = found.date
+    initial = max(0.0, 0.0 if date is None else int(at) - date, found.age + delay)
+    if found.claimed <= initial and not found.validated:
+        return "it is stale when it comes and has no validator"
+    return Lifetime(initial, *found.rest)
+
+
+def terms(cache: Cache, status: int, lines: FieldLines, at: float) -> Terms | str:
+    """What an answer's fields come to, or why it is kept for nobody. ``at``, when its head came (epoch), counts only
+    where it has no Date."""
     fields: dict[bytes, list[bytes]] = {}
     for line in lines:
         name, _, value = line.partition(b":")
@@ -82,31 +124,30 @@ def judged(cache: Cache, asked: AskedBy, status: int, lines: FieldLines, at: flo
         if name:
             fields.setdefault(name, []).append(value.strip(b" \t"))
     said = directives(b",".join(fields[b"cache-control"])) if b"cache-control" in fields else _NOTHING
-    why = _refused(cache, asked, status, fields, said)
+    why = _refused(cache, status, fields, said)
     if why:
         return why
     etag, modified = _only(fields, b"etag"), _only(fields, b"last-modified")
     date = epoch_of(_only(fields, b"date").decode("latin-1"))
     fresh = _lifetime(cache, status, fields, said, (at if date is None else date, modified))
     ages = fields.get(b"age")
-    initial = max(0.0, int(at) - date if date is not None else 0.0, (age_of(ages[0]) if ages else 0) + delay)
     if fresh is None:
         return f"it does not say for how long it is fresh, and with status {status} nothing stands in for that"
-    if fresh <= initial and not (etag or modified or cache.store_expired or b"stale-while-revalidate" in said):
-        return "it is stale when it comes and has no validator"
+    claimed = fresh
+    validated = bool(etag or modified or cache.store_expired or b"stale-while-revalidate" in said)
     if b"no-cache" in said or (b"cache-control" not in fields and b"no-cache" in fields.get(b"pragma", ())):
         fresh = 0.0
     hard = b"must-revalidate" in said or b"proxy-revalidate" in said or b"no-cache" in said
     stale = 0.0 if hard or b"stale-while-revalidate" not in said else float(seconds(said[b"stale-while-revalidate"]))
     rescue = 0.0 if hard or b"stale-if-error" not in said else float(seconds(said[b"stale-if-error"]))
     shared = b"public" in said or b"s-maxage" in said or b"must-revalidate" in said
-    return Lifetime(
-        initial, fresh, stale, rescue, hard or b"s-maxage" in said, shared, etag, modified,
+    rest = (
+        fresh, stale, rescue, hard or b"s-maxage" in said, shared, etag, modified,
         _listed(fields[b"vary"]) if b"vary" in fields else (), _tags(fields),
     )  # fmt: skip
+    return Terms(date, age_of(ages[0]) if ages else 0, claimed, validated, shared, rest)
 
 
-_FOR_OTHERS: Final = (b"public", b"s-maxage", b"must-revalidate")
 _NOTHING: Final[Directives] = {}
 
 
@@ -148,8 +189,8 @@ def _only(fields: dict[bytes, list[bytes]], name: bytes) -> bytes:
     return found[0] if len(found) == 1 else b""
 
 
-def _refused(cache: Cache, asked: AskedBy, status: int, fields: dict[bytes, list[bytes]], said: Directives) -> str:
-    """Why an answer may not be kept, whatever it says of its age; "" where it may (RFC 9111 §3)."""
+def _refused(cache: Cache, status: int, fields: dict[bytes, list[bytes]], said: Directives) -> str:
+    """Why an answer is kept for nobody, whatever it says of its age; "" where it may (RFC 9111 §3)."""
     if status < 200 or status in _NOT_KEPT:
         return f"an answer with status {status} is no whole representation"
     understood = b"must-understand" in said and status in UNDERSTOOD
@@ -159,10 +200,6 @@ def _refused(cache: Cache, asked: AskedBy, status: int, fields: dict[bytes, list
         return "it says no-store"
     if b"private" in said and not cache.store_private:
         return "it says private"
-    if asked.no_store and not cache.store_no_store:
-        return "the request says no-store"
-    if asked.personal and not any(name in said for name in _FOR_OTHERS):
-        return f"{asked.personal}, and it says neither public nor s-maxage nor must-revalidate"
     if b"vary" in fields and b"*" in _listed(fields[b"vary"]):
         return "it varies by more than fields (Vary: *)"
     cookies = not cache.cookies and (b"set-cookie" in fields or b"set-cookie2" in fields)

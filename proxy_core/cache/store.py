@@ -27,11 +27,25 @@ Rest = tuple[object, ...]
 """All that may make another answer of a resource; its last part is what is selected by Vary."""
 
 
+class CodedVariant:
+    """A kept body as it is in a content coding."""
+
+    __slots__ = ("body", "level", "made")
+
+    def __init__(self, level: int, body: bytes) -> None:
+        self.level = level
+        """How hard its coder tried."""
+        self.body = body
+        self.made: tuple[object, object] | None = None
+        """The head that it was sent with last, behind the one that that was made of."""
+
+
 class KeptAnswer(Slot):
     """A kept answer."""
 
     __slots__ = (
-        "asked", "body", "born", "lifetime", "lines", "made", "primary", "raw", "rest", "shown", "shown_at", "status",
+        "asked", "body", "born", "coded", "lifetime", "lines", "made", "primary", "raw", "rest", "shown", "shown_at",
+        "status",
     )  # fmt: skip
 
     lifetime: Lifetime
@@ -44,6 +58,8 @@ class KeptAnswer(Slot):
     """Its status line and its field lines, without Age and Content-Length."""
     body: bytes | FileBody
     """Its body."""
+    coded: dict[str, CodedVariant] | None
+    """Its body by content codings, as far as it was asked for so; None for none."""
     born: float
     """When it was made or validated last (monotonic), by its own word."""
     made: float
@@ -59,7 +75,7 @@ class KeptAnswer(Slot):
         super().__init__((primary, rest), size)
         self.primary = primary
         self.rest = rest
-        self.shown = None
+        self.shown = self.coded = None
         self.shown_at = -1
 
     @property
@@ -125,6 +141,16 @@ class Store:
                 self.drop(kept)
             self._resources[primary] = resource
         return resource.names
+
+    def add_coded(self, kept: KeptAnswer, coding: str, variant: CodedVariant) -> None:
+        """Keep a coded body beside the plain one, within the same bound."""
+        if kept.gone:
+            return
+        if kept.coded is None:
+            kept.coded = {}
+        old = kept.coded.get(coding)
+        kept.coded[coding] = variant
+        self._room(kept).grow(kept, len(variant.body) - (len(old.body) if old is not None else 0))
 
     def drop(self, kept: KeptAnswer) -> None:
         """Throw one out."""

@@ -46,6 +46,8 @@ class _Rows(Struct, frozen=True):
     """The counters."""
     laid_on_answers: bool
     """Whether something that is laid on answers is for some location."""
+    shows_paths: bool
+    """Whether fields may tell the path that answers."""
     memory: Memory
     """What all hosts remember of decisions."""
 
@@ -61,6 +63,7 @@ def compile_rules(site: Site, state: States, previous: Program | None = None) ->
         tuple(env.compile(row) for row in site.env if row.enabled),
         state,
         scopes is not None and scopes.located,
+        scopes is not None and scopes.shows_paths,
         Memory(),
     )
     server = _server(rows, previous.server if previous is not None else None)
@@ -125,6 +128,7 @@ def _rules(
         late=tuple(setter for setter in variables if setter.row.late),
         sections=locations.compile(places, lambda row: _guard_of_location(rows.site, row), inner, setters, redirects),
         laid_on_answers=rows.laid_on_answers,
+        shows_paths=rows.shows_paths,
         memory=rows.memory,
         guard=guard,
         files=served(site.site, None, RuleState(("site", "document_root")), own),

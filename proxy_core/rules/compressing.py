@@ -9,6 +9,7 @@ so behind each weak tag in If-None-Match the strong one is put, which changes no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from proxy_core.config.folders import CODED
 from proxy_core.config.model import Compress, HeaderRule, Site
@@ -67,13 +68,19 @@ def of_requests(offered: Offer | None) -> tuple[Edit, ...]:
     """What is done to the fields of requests where this is offered."""
     if offered is None:
         return ()
-    return (_TAGS, _IDENTITY) if offered.ask_identity else (_TAGS,)
+    return (_tags(), _identity()) if offered.ask_identity else (_tags(),)
 
 
+@cache
 def _edit(**row: str) -> Edit:
+    """Made when it is first wanted: most sites code nothing, and need no patterns for it."""
     made = compile_edit(HeaderRule(on="request", **row))  # type: ignore[arg-type]
     return Edit(("compress",), made.action, made.name, made.spelled, made.value, True, walk=made.walk)
 
 
-_TAGS = _edit(action="edit*", name="If-None-Match", pattern='W/("[^"]*")', value="W/$1, $1")
-_IDENTITY = _edit(action="set", name="Accept-Encoding", value="identity")
+def _tags() -> Edit:
+    return _edit(action="edit*", name="If-None-Match", pattern='W/("[^"]*")', value="W/$1, $1")
+
+
+def _identity() -> Edit:
+    return _edit(action="set", name="Accept-Encoding", value="identity")

@@ -129,6 +129,10 @@ class OwnPage(Struct, frozen=True):
     body: bytes
 
 
+PathAndQuery = tuple[str, str | None]
+"""httpd's r->uri and r->args: the path, decoded, and the query without its ?, None for none."""
+
+
 class Extras(NamedTuple):
     """What rules left for a request besides where it goes."""
 
@@ -146,6 +150,10 @@ class Extras(NamedTuple):
     """Field lines that a service of [forward_auth] has for the member."""
     page: OwnPage | None = None
     """What such a service says to who is refused."""
+    rewritten: PathAndQuery | None = None
+    """What rules made of the path and the query of the target, None where they are as they came."""
+    of_index: PathAndQuery | None = None
+    """Those of the index that answers for a folder, None where none does. Fields of requests are changed before."""
 
 
 NO_EXTRAS = Extras()

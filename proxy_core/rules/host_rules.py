@@ -40,7 +40,7 @@ from proxy_core.http.target import (
 from proxy_core.rules import env, locations
 from proxy_core.rules.access import authorization
 from proxy_core.rules.access.authorization import Guard
-from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, Respond, Trace
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Extras, Forward, PathAndQuery, Respond, Trace
 from proxy_core.rules.env import Setter
 from proxy_core.rules.extras import after, counted, extras_of
 from proxy_core.rules.facts import Facts, Need, Unknown
@@ -97,6 +97,8 @@ class HostRules:
     laid_on_answers: bool = False
     """Whether rows of header fields, error pages or reverse mapping are for some location: then it must be known which
     locations hold for what rules answer, too."""
+    shows_paths: bool = False
+    """Whether fields may tell the path that answers, so that the index of a folder must be known."""
     guard: Guard = authorization.OPEN
     """Who may ask, where no location says otherwise."""
     files: BoundRoute | None = None
@@ -195,23 +197,17 @@ class HostRules:
         extras = extras_of(scope, hits)
         if before is not None:
             extras = after(before.extras, extras)
+        asked = (path, args) if before is None else None
         decision = self._ended(ending, scope, args, extras, trace)
         if not is_open(decision):
-            return self._answered(decision, path, scope)
+            return _rewritten(self._answered(decision, path, scope), scope, asked)
         settled = self._settled(decision, scope, trace)
         if self.late:
-            settled = self._lately(settled, scope, trace)
+            settled = _lately(self.late, settled, scope, trace)
+        settled = _rewritten(settled, scope, asked)
         if isinstance(settled, Forward) and settled.route.pool == FILES:
             return refused_for_files(view.method.decode("latin-1"), typed(settled, self.types))
         return settled
-
-    def _lately(self, decision: Found, scope: Scope, trace: Trace | None) -> Found:
-        """The decision with the ``late`` variables (httpd's fixups). What rules or access have answered goes without
-        them."""
-        if not is_open(decision):
-            return decision
-        env.run_late(self.late, scope, trace)
-        return _with_variables(decision, scope)
 
     def _looked(self, scope: Scope, uri: str) -> tuple[Scope, int]:
         """What a path would become as a request of its own (``lookahead``): the scope behind all that is decided of it,
@@ -329,7 +325,7 @@ class HostRules:
         made, laid = self._judged(decision, scope, trace, behind) if self.settles else (decision, decision)
         if not isinstance(laid, Forward) or laid.route.pool != FILES or scope.subrequest:
             return made
-        if not (self.settles or self.rules or indexes.decide_here(laid.route)):
+        if not (self.settles or self.rules or self.shows_paths or indexes.decide_here(laid.route)):
             return made
         file = locations.subject(scope.path, laid, self.site).file
         extras = made.extras if isinstance(made, Forward) else laid.extras
@@ -378,8 +374,25 @@ def is_open(decision: Found) -> TypeGuard[Forward | Respond]:
     return isinstance(decision, Forward) or (isinstance(decision, Respond) and decision.local)
 
 
+def _lately(late: Sequence[Setter], decision: Found, scope: Scope, trace: Trace | None) -> Found:
+    """The decision with the ``late`` variables (httpd's fixups). What rules or access have answered goes without
+    them."""
+    if not is_open(decision):
+        return decision
+    env.run_late(late, scope, trace)
+    return _with_variables(decision, scope)
+
+
 def _with_variables(decision: Forward | Respond, scope: Scope) -> Forward | Respond:
     return decision._replace(extras=(decision.extras or NO_EXTRAS)._replace(env=tuple(scope.env.values())))
+
+
+def _rewritten(found: Found, scope: Scope, asked: PathAndQuery | None) -> Found:
+    """The decision with the path and query that rules have made, where they are others than was asked with."""
+    now = scope.path, scope.args
+    if now == asked or isinstance(found, InternalRedirect | Need):
+        return found
+    return found._replace(extras=(found.extras or NO_EXTRAS)._replace(rewritten=now))
 
 
 def _ids(held: Sequence[BoundSection]) -> tuple[str, ...]:

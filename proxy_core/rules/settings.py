@@ -7,6 +7,7 @@ remembered. A site without such rows has no Scopes at all, and its requests pay 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -64,6 +65,8 @@ class Scopes(Struct, eq=False):
     """Whether some edit is done before the rules."""
     asks: bool
     """Whether some edit may ask for a fact."""
+    shows_paths: bool
+    """Whether some edit may look at the path that answers."""
     kept: dict[Key, Settings] = field(default_factory=dict)
     """The combinations that were asked for."""
 
@@ -151,7 +154,11 @@ def compile_scopes(site: Site) -> Scopes | None:
         return None
     located = places or any(row.location for row in rows)
     early, asks = any(row.early for row, _ in headers), any(edit.asks for _, edit in headers)
-    return Scopes(headers, pages, site, located, early, asks)
+    shows_paths = any(_SHOWN_PATHS.search(text) for row, _ in headers for text in (row.value, row.expr))
+    return Scopes(headers, pages, site, located, early, asks, shows_paths)
+
+
+_SHOWN_PATHS = re.compile(r"REQUEST_URI|DOCUMENT_URI|FILENAME|PATH_INFO|HANDLER", re.IGNORECASE)
 
 
 def _differs(site: Site, host: Host) -> bool:

@@ -11,11 +11,13 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import random
+from time import monotonic
 from typing import Any, Final, Protocol
 
 from proxy_core.cache.bodies import Growing
 from proxy_core.cache.store import KeptAnswer, Primary, Rest, Store
-from proxy_core.cache.wishes import Wishes, selected, wishes_of
+from proxy_core.cache.wishes import CONDITIONS, Wishes, selected, wishes_of
 from proxy_core.config.model import Cache, Site
 from proxy_core.rules.fields.edits import Edits
 
@@ -25,6 +27,10 @@ MOST_UNKEPT: Final = 8192
 """Keys that are known to have answers that are not kept."""
 UNKEPT_SECONDS: Final = 10.0
 """For how long requests for such a key do not wait for each other."""
+LOOKED_AT: Final = 1 / 16
+"""Of the requests for such a key, the part whose answers are looked at all the same: they may be kept again."""
+SEEN: Final = 1 << 16
+"""Places for marks of keys whose answers were not kept once."""
 REFRESHES: Final = 64
 """Answers that are validated at a time while they are served stale."""
 
@@ -50,26 +56,21 @@ class CacheTally:
     """Answers that were thrown out by somebody."""
 
 
-class Sharer(Protocol):
-    """A request that waits for another one's answer."""
-
-    def arrived(self) -> None:
-        """The answer is there, or it never will be: look again."""
-
-
 CacheKey = tuple[Primary, Rest]
 
 
-@dataclass(slots=True, eq=False)
-class Fetch:
-    """A request for an answer that others wait for."""
+class Sharer(Protocol):
+    """A request for an answer that others may wait for, or that waits for another one's."""
 
     key: CacheKey
     """What they all want."""
-    waiters: list[Sharer] = field(default_factory=list)
-    """Those others."""
-    spoiled: bool = False
-    """It was thrown out before it came."""
+    waiters: list[Sharer] | None
+    """Those others; None before the first."""
+    spoiled: bool
+    """What it asked for was thrown out before it came."""
+
+    def arrived(self) -> None:
+        """The answer that it waited for is there, or it never will be: look again."""
 
 
 class AnswerCache:
@@ -81,15 +82,20 @@ class AnswerCache:
         self.store = Store(self.config.memory, self.config.entries, self.config.files)
         self.asked_for = False
         """A route or a location of the site in force has a cache."""
+        self.whole_targets = True
+        """No part of a target is left out of the key."""
         self.folder = ""
         self.attempts = 0
         """Members that were asked in the background."""
         self.pending = 0
         """Bytes of memory that bodies take which are still coming."""
         self._folder = folder
-        self._fetches: dict[CacheKey, list[Fetch]] = {}
+        self._leading: dict[CacheKey, Sharer] = {}
+        self._beside: set[Sharer] = set()
         self._unkept: dict[CacheKey, float] = {}
-        self._wishes: dict[tuple[bytes, frozenset[bytes]], Wishes] = {}
+        self._past: dict[CacheKey, float] = {}
+        self._seen = bytearray(SEEN)
+        self._wishes: dict[bytes | tuple[bytes, frozenset[bytes]], Wishes] = {}
         self._names: dict[int, tuple[Edits, frozenset[bytes]]] = {}
         self._site: Site | None = None
         self._refreshing: set[CacheKey] = set()
@@ -104,8 +110,10 @@ class AnswerCache:
         self._wishes.clear()
         self._names.clear()
         self._unkept.clear()
+        self._past.clear()
         if site.cache != self.config:
             self.config = site.cache
+            self.whole_targets = not (site.cache.ignore_query or site.cache.ignore_session_ids)
             self.store.bound(self.config.memory, self.config.entries, self.config.files)
         named = self.config.folder
         self.folder = os.fspath(self._folder / named) if named else ""
@@ -115,58 +123,76 @@ class AnswerCache:
     def wishes(self, lines: bytes, edits: Edits | None) -> Wishes:
         """What a request's lines say; ``edits`` are those of the site that had a hand in them."""
         names = self._given(edits) if edits is not None else _NOTHING
-        found = self._wishes.get((lines, names))
+        known = (lines, names) if names else lines
+        found = self._wishes.get(known)
         if found is None:
             if len(self._wishes) >= MOST_READ:
                 self._wishes.clear()
-            found = self._wishes[lines, names] = wishes_of(lines, names)
+            found = self._wishes[known] = wishes_of(lines, names)
         return found
 
     def _given(self, edits: Edits) -> frozenset[bytes]:
-        """The fields that edits of requests have a hand in, but for those that change no answer."""
+        """The fields that edits of requests have a hand in, but for those that change no answer, and for conditions,
+        which say what the client has."""
         known = self._names.get(id(edits))
         if known is None or known[0] is not edits:
             unkeyed = {name.lower().encode("latin-1") for name in self.config.unkeyed}
             named = {e.name for e in (*edits.early, *edits.request) if e.action not in ("id", "via", "tell")}
-            known = self._names[id(edits)] = edits, frozenset(named - unkeyed)
+            known = self._names[id(edits)] = edits, frozenset(named - unkeyed - CONDITIONS)
         return known[1]
 
     # -- who gets what
 
-    def leads(self, key: CacheKey, now: float, waiter: Sharer | None) -> Fetch | None:
-        """The Fetch of a request that asks a member for this key; None where another one does already and ``waiter``
-        waits for that."""
-        fetches = self._fetches.get(key)
-        if fetches and waiter is not None and not fetches[0].spoiled and self._unkept.get(key, 0.0) <= now:
-            fetches[0].waiters.append(waiter)
-            return None
-        fetch = Fetch(key)
-        self._fetches.setdefault(key, []).append(fetch)
-        return fetch
+    def leads(self, sharer: Sharer, waits: bool, now: float) -> bool:
+        """Whether a request asks a member; else another one with its key does already, and it ``waits`` for that."""
+        first = self._leading.setdefault(sharer.key, sharer)
+        if first is sharer:
+            return True
+        if waits and not first.spoiled and self._unkept.get(sharer.key, 0.0) <= now:
+            if first.waiters is None:
+                first.waiters = []
+            first.waiters.append(sharer)
+            return False
+        self._beside.add(sharer)
+        return True
 
-    def leaves(self, key: CacheKey, waiter: Sharer) -> None:
+    def leaves(self, sharer: Sharer) -> None:
         """It waits no longer."""
-        for fetch in self._fetches.get(key, ()):
-            if waiter in fetch.waiters:
-                fetch.waiters.remove(waiter)
+        first = self._leading.get(sharer.key)
+        if first is not None and first.waiters is not None and sharer in first.waiters:
+            first.waiters.remove(sharer)
 
-    def over(self, fetch: Fetch) -> None:
-        """Its answer is kept, or will not be: those that wait look again."""
-        fetches = self._fetches.get(fetch.key)
-        if fetches is None or fetch not in fetches:
-            return
-        fetches.remove(fetch)
-        if not fetches:
-            del self._fetches[fetch.key]
-        waiters, fetch.waiters = fetch.waiters, []
-        for waiter in waiters:
+    def over(self, sharer: Sharer, *, unkept: bool = False) -> None:
+        """Its answer is kept, or will not be: those that wait look again. ``unkept``: nor is anybody to wait for the
+        next one; where nobody did, there is nothing to remember, so a flood of paths that come once costs no memory."""
+        if unkept and (sharer.waiters or sharer.key in self._unkept):
+            if len(self._unkept) >= MOST_UNKEPT:
+                self._unkept.clear()
+            self._unkept[sharer.key] = monotonic() + UNKEPT_SECONDS
+        if self._leading.get(sharer.key) is sharer:
+            del self._leading[sharer.key]
+        else:
+            self._beside.discard(sharer)
+        waiters, sharer.waiters = sharer.waiters, None
+        for waiter in waiters or ():
             waiter.arrived()
 
-    def not_kept(self, key: CacheKey, now: float) -> None:
-        """An answer for this key is not kept, so nobody is to wait for the next one."""
-        if len(self._unkept) >= MOST_UNKEPT:
-            self._unkept.clear()
-        self._unkept[key] = now + UNKEPT_SECONDS
+    def never_kept(self, key: CacheKey, now: float) -> None:
+        """An answer for this key is not kept, whoever had asked for it. From the second time on, most requests for it
+        go past the cache for a while; of the first there is a mark alone, so paths that come once cost nothing."""
+        mark = hash(key)
+        place, mark = mark % SEEN, (mark >> 20) % 255 + 1
+        if self._seen[place] != mark:
+            self._seen[place] = mark
+            return
+        if len(self._past) >= MOST_UNKEPT:
+            self._past.clear()
+        self._past[key] = now + UNKEPT_SECONDS
+
+    def goes_past(self, key: CacheKey, now: float) -> bool:
+        """Whether a request does so, for which nothing is kept. Some never do, so nobody keeps a page out of the cache
+        by what is not in its key."""
+        return bool(self._past) and self._past.get(key, 0.0) > now and random() >= LOOKED_AT
 
     # -- keeping
 
@@ -181,24 +207,24 @@ class AnswerCache:
     def keep(self, kept: KeptAnswer, lines: bytes) -> None:
         """Keep an answer to a request with these lines. Its key is completed by the fields that it varies by."""
         names = self.store.vary(kept.primary, kept.lifetime.vary)
-        kept.rest = (*kept.rest[:-1], selected(lines, names))
-        kept.name = kept.primary, kept.rest
+        if names or kept.rest[-1]:
+            kept.rest = (*kept.rest[:-1], selected(lines, names))
+            kept.name = kept.primary, kept.rest
         self.store.put(kept)
         self.tally.kept += 1
+        self._past.pop((kept.primary, kept.rest), None)
         self._unkept.pop((kept.primary, kept.rest), None)
 
     def invalidate(self, primary: Primary) -> None:
         """An unsafe request has changed a resource (RFC 9111 §4.4)."""
         self.store.invalidate(primary)
-        for fetches in self._fetches.values():
-            for fetch in fetches:
-                fetch.spoiled = fetch.spoiled or fetch.key[0] == primary
+        for sharer in (*self._leading.values(), *self._beside):
+            sharer.spoiled = sharer.spoiled or sharer.key[0] == primary
 
     def purge(self, holds: Callable[[KeptAnswer], bool]) -> int:
         """Throw out all that ``holds`` for, and all that is on its way; how many there were."""
-        for fetches in self._fetches.values():
-            for fetch in fetches:
-                fetch.spoiled = True
+        for sharer in (*self._leading.values(), *self._beside):
+            sharer.spoiled = True
         count = self.store.purge(holds)
         self.tally.purged += count
         return count

@@ -26,14 +26,14 @@ from proxy_core.serve.request_fields import RequestFields
 _SESSION: Final = r"(?:;{0}=[^;/?]*|(?<=[?&]){0}=[^&]*&?)"
 
 
-def primary_of(config: Cache, host: bytes, target: bytes) -> Primary:
-    """The resource of a request for this host and this target of a member."""
+def key_target(config: Cache, target: bytes) -> bytes:
+    """What of a member's target is in the key, where the site leaves something out."""
     if b"?" in target or b";" in target:
         if config.ignore_query:
             target = target.partition(b"?")[0]
         for name in config.ignore_session_ids:
             target = re.sub(_SESSION.format(re.escape(name)).encode("latin-1"), b"", target)
-    return host.lower(), target
+    return target
 
 
 def identity(view: RequestView) -> str:
@@ -47,9 +47,11 @@ def identity(view: RequestView) -> str:
 def personal(exchange: Exchange, wishes: Wishes) -> str:
     """What ties a request to one user, in words, "" for nothing (RFC 9111 §3.5, and what was asked before it came so
     far)."""
+    extras = exchange.extras
+    if wishes.plain and extras is None and exchange.facts is NOTHING and not exchange.view.connection.tls:
+        return ""
     if wishes.authorization:
         return "the request has Authorization"
-    extras = exchange.extras
     if extras is not None and (extras.user or extras.auth):
         return "a user has shown a password"
     facts = exchange.facts

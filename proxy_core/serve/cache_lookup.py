@@ -7,7 +7,7 @@ CacheWay (``cached_way``).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from proxy_core.cache.eviction import MOST_USES
 from proxy_core.cache.store import KeptAnswer
@@ -15,14 +15,14 @@ from proxy_core.cache.wishes import Wishes, selected
 from proxy_core.rules.decision import Forward
 from proxy_core.runtime.upstreams.response_head import Answer
 from proxy_core.serve.answer_cache import CacheKey
-from proxy_core.serve.cache_key import identity, personal, primary_of
+from proxy_core.serve.cache_key import identity, key_target, personal
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import RequestFields
 
 _NONE = Wishes()
 
 
-class Lookup(NamedTuple):
+class Lookup(Struct, frozen=True, gc=False):
     """What there is for a request."""
 
     key: CacheKey
@@ -40,8 +40,8 @@ class Lookup(NamedTuple):
 def look(flight: OpenRequest, fields: RequestFields, decision: Forward) -> Lookup:
     """What there is for a request that goes to members with these fields."""
     cache, exchange, settings = flight.state.cache, flight.exchange, flight.settings
-    view = exchange.view
-    primary = primary_of(cache.config, fields.host, decision.target)
+    view, target = exchange.view, decision.target
+    primary = fields.host.lower(), target if cache.whole_targets else key_target(cache.config, target)
     if view.method != b"GET" and view.method != b"HEAD":
         return Lookup((primary, ()), past=("method", f"{view.method.decode('latin-1')} is not kept"))
     edits = settings.edits if settings is not None and (settings.edits.request or settings.edits.early) else None
@@ -63,10 +63,9 @@ def look(flight: OpenRequest, fields: RequestFields, decision: Forward) -> Looku
     return Lookup((primary, rest), wishes, kept, True)
 
 
-def given(flight: OpenRequest, found: Lookup, decision: Forward) -> bool:
+def given(flight: OpenRequest, found: Lookup, kept: KeptAnswer, decision: Forward) -> bool:
     """Whether the request has been answered with what was found, head and body in one write."""
-    _, wishes, kept, _, _ = found
-    if kept is None or not wishes.plain or flight.own_fields:
+    if not found.wishes.plain or flight.own_fields:
         return False
     exchange, answer, body = flight.exchange, kept.shown, kept.body
     now = exchange.started

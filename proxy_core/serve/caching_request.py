@@ -7,75 +7,105 @@ none of these, and costs nothing.
 from __future__ import annotations
 
 from time import monotonic
-from typing import cast
+from typing import Protocol, cast
 
 from proxy_core.balance import passive_checks
-from proxy_core.rules.decision import BoundRoute
 from proxy_core.runtime.upstreams.connector import IDLE_SECONDS
 from proxy_core.runtime.upstreams.response_head import Answer
-from proxy_core.serve.cached_way import CacheWay
-from proxy_core.serve.open_request import OpenRequest
-from proxy_core.serve.shadowed_request import ShadowedRequest, upstream_request
+from proxy_core.serve.shadowed_request import ShadowedRequest
+from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.upstream_request import UpstreamRequest
 
 
-class _Caching(UpstreamRequest):
-    __slots__ = ()
+class CacheSide(ForwardingSide, Protocol):
+    """A request's way through the cache, as its answer sees it (``cached_way``)."""
 
-    @property
-    def _way(self) -> CacheWay:
-        return cast(CacheWay, self._flight.forwarding)
+    instead: str
+    """What is kept is sent in place of the member's answer, and why; "" where it is not."""
 
-    def answered(self, answer: Answer, data: bytes) -> None:
-        way = self._way
-        if not way.takes(answer):
-            way.comes(answer, data)
-            super().answered(answer, data)
-            return
-        exchange, state, pool = self._flight.exchange, self._member.state, self._forwarding.pool
-        exchange.answered = now = monotonic()
-        exchange.answer = answer.raw
-        state.answered += 1
-        self._count_head(answer)
-        if pool.watched:
-            passive_checks.answered(pool, self._member, now, answer.status, now - exchange.connected)
-        if answer.status != 304:  # nobody waits for the page of an error
-            self._flight.drop_upstream()
-            way.send_kept()
+    def send_kept(self) -> None:
+        """What is kept goes to the client in place of what the member said."""
 
-    def body(self, data: bytes) -> None:
-        self._way.grows(data)
-        super().body(data)
+    def comes(self, answer: Answer, data: bytes) -> bool:
+        """The head of an answer, and what has come of its body: whether the client gets it, and not what is kept."""
 
-    def ended(self, reusable: bool) -> None:
-        way, flight, member = self._way, self._flight, self._member.member
-        if not way.instead:
-            way.whole()
-            super().ended(reusable)
-            return
-        flight.upstream = None
-        if reusable and not (member.disablereuse or self._alone):
-            flight.state.upstreams.give_back(self._connection, monotonic(), member.ttl or IDLE_SECONDS)
-        else:
-            self._connection.drop()
-        way.send_kept()
+    def grows(self, data: bytes) -> None:
+        """A piece of its body."""
+
+    def whole(self) -> None:
+        """It has come to its end."""
 
 
-class CachingRequest(_Caching, UpstreamRequest):
+class CachingRequest(UpstreamRequest):
     """Its answer may be kept."""
 
     __slots__ = ()
 
+    def answered(self, answer: Answer, data: bytes) -> None:
+        if cast(CacheSide, self._forwarding).comes(answer, data):
+            super().answered(answer, data)
+        else:
+            _held_back(self, answer)
 
-class ShadowedCachingRequest(_Caching, ShadowedRequest):
-    """A copy of it follows, too."""
+    def body(self, data: bytes) -> None:
+        cast(CacheSide, self._forwarding).grows(data)
+        super().body(data)
+
+    def ended(self, reusable: bool) -> None:
+        if not _replaced(self, reusable):
+            super().ended(reusable)
+
+
+class ShadowedCachingRequest(ShadowedRequest):
+    """A copy of it follows, too. (As above: mypyc takes no class of two bases.)"""
 
     __slots__ = ()
 
+    def answered(self, answer: Answer, data: bytes) -> None:
+        if cast(CacheSide, self._forwarding).comes(answer, data):
+            super().answered(answer, data)
+        else:
+            _held_back(self, answer)
 
-def request_kind(flight: OpenRequest, route: BoundRoute) -> type[UpstreamRequest]:
-    """What a request is to be over its connection, where its route has a shadow or a cache."""
-    kind = UpstreamRequest if route.shadow is None else upstream_request(flight, route.shadow)
-    if not isinstance(flight.forwarding, CacheWay):
-        return kind
+    def body(self, data: bytes) -> None:
+        cast(CacheSide, self._forwarding).grows(data)
+        super().body(data)
+
+    def ended(self, reusable: bool) -> None:
+        if not _replaced(self, reusable):
+            super().ended(reusable)
+
+
+def _held_back(request: UpstreamRequest, answer: Answer) -> None:
+    """What was asked for is given from what is kept; the member's answer counts and goes no further."""
+    flight, member, pool = request._flight, request._member, request._forwarding.pool
+    exchange = flight.exchange
+    exchange.answered = now = monotonic()
+    exchange.answer = answer.raw
+    member.state.answered += 1
+    request._count_head(answer)
+    if pool.watched:
+        passive_checks.answered(pool, member, now, answer.status, now - exchange.connected)
+    if answer.status != 304:  # nobody waits for the page of an error
+        flight.drop_upstream()
+        cast(CacheSide, request._forwarding).send_kept()
+
+
+def _replaced(request: UpstreamRequest, reusable: bool) -> bool:
+    """The member's answer has come to its end; whether what is kept is given in its place."""
+    way, flight, member = cast(CacheSide, request._forwarding), request._flight, request._member.member
+    if not way.instead:
+        way.whole()
+        return False
+    flight.upstream = None
+    if reusable and not (member.disablereuse or request._alone):
+        flight.state.upstreams.give_back(request._connection, monotonic(), member.ttl or IDLE_SECONDS)
+    else:
+        request._connection.drop()
+    way.send_kept()
+    return True
+
+
+def caching_request(kind: type[UpstreamRequest]) -> type[UpstreamRequest]:
+    """The kind of request over a connection, where its answer may be kept."""
     return CachingRequest if kind is UpstreamRequest else ShadowedCachingRequest

@@ -129,7 +129,10 @@ class CodedBody:
     piece; ``chunked``: whether the client gets chunks."""
 
     __slots__ = ("_at_once", "_chunked", "_coder", "_coding", "_connection", "_due", "_ended", "_flight", "_head",
-                 "_pending", "_plain", "_sent", "_task")  # fmt: skip
+                 "_pending", "_pieces", "_plain", "_sent", "_task", "keep")  # fmt: skip
+
+    keep: Callable[[bytes], None] | None
+    """Is given all that was coded when it has come to its end; None where nobody wants it."""
 
     def __init__(self, flight: OpenRequest, connection: Upstream, coding: str, level: int) -> None:
         self._flight = flight
@@ -140,6 +143,8 @@ class CodedBody:
         self._head = b""
         self._chunked = True
         self._pending: list[bytes] = []
+        self._pieces: list[bytes] = []
+        self.keep = None
         self._plain = 0
         self._sent = 0
         self._due = self._ended = False
@@ -208,11 +213,15 @@ class CodedBody:
     def _coded(self, data: bytes, last: bool) -> None:
         flight = self._flight
         self._sent += len(data)
+        if self.keep is not None:
+            self._pieces.append(data)
         flight.exchange.sent += len(data)
         made = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked and data else data
         self._write(self._head + made + (b"0\r\n\r\n" if last and self._chunked else b""))
         self._head = b""
         if last:
+            if self.keep is not None:
+                self.keep(b"".join(self._pieces))
             noted(flight, self._coding, self._plain, self._sent)
             flight.done(monotonic())
 
@@ -229,10 +238,15 @@ def whole(flight: OpenRequest, coding: str, level: int, data: bytes) -> bytes:
 
 
 def noted(flight: OpenRequest, coding: str, plain: int, coded: int) -> None:
-    """Note of a request what was coded of its answer, under the names that mod_deflate's manual has for it."""
+    """An answer was coded: note it of its request, and count it."""
+    told(flight, coding, plain, coded)
+    flight.state.recorder.coded.setdefault(coding, CodedTally()).add(plain, coded)
+
+
+def told(flight: OpenRequest, coding: str, plain: int, coded: int) -> None:
+    """Note of a request how its answer is coded, under the names that mod_deflate's manual has for it."""
     exchange = flight.exchange
     if exchange.notes is None:
         exchange.notes = {}
     ratio = coded * 100 // plain if plain else 100
     exchange.notes |= {"coding": coding, "instream": f"{plain}", "outstream": f"{coded}", "ratio": f"{ratio}"}
-    flight.state.recorder.coded.setdefault(coding, CodedTally()).add(plain, coded)

@@ -61,6 +61,7 @@ def moment(basis: EditBasis, *, trusted: bool = False, answered: Sequence[bytes]
         args = query[1:].decode("latin-1") if query else None
     except BadTarget:
         path, args = "", None
+    path, args = (extras.of_index if status else None) or extras.rewritten or (path, args)
     env = {name.lower(): (name, value) for name, value in extras.env or view.env}  # view.env: no rule has had its say
     member = exchange.member
     if status and member is not None and member.key.balancer:

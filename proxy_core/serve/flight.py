@@ -19,13 +19,12 @@ from proxy_core.rules.decision import Forward, Redirect
 from proxy_core.rules.facts import MOST_ANSWERS, NOTHING, FactKey, Facts, Need
 from proxy_core.runtime.exchange import CLIENT_LEFT
 from proxy_core.serve.cache_lookup import given, look
-from proxy_core.serve.cached_way import CacheWay
+from proxy_core.serve.cached_way import cached_forwarding
 from proxy_core.serve.deadlines import ANSWER, CLOSED, CONNECT, FACT, HALF_CLOSED_SECONDS, MEMBER, ROOM, SHARED
 from proxy_core.serve.forwarding import Forwarding
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.request_fields import CHUNKED
 from proxy_core.serve.retries import RETRY_CREDIT
-from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.waiting_lines import ANYTHING, IN_PROXY
 from proxy_core.serve.way import way
 
@@ -92,12 +91,13 @@ class Flight(OpenRequest):
         if isinstance(decision, Forward):
             if self.fields.length == CHUNKED:
                 self.client.bound_body(decision.route.max_body)
-            forwarding: ForwardingSide = Forwarding(self, decision)
             if decision.route.cache and not self.page_for:
                 known = look(self, self.fields, decision)
-                if given(self, known, decision):
+                if known.kept is not None and given(self, known, known.kept, decision):
                     return
-                forwarding = CacheWay(self, forwarding, decision, known)
+                forwarding = cached_forwarding(self, decision, known)
+            else:
+                forwarding = Forwarding(self, decision)
             self.forwarding = forwarding
             forwarding.decided()
         elif isinstance(decision, Redirect):

@@ -20,11 +20,11 @@ from proxy_core.rules.decision import Forward
 from proxy_core.rules.facts import NOTHING, Facts, Unknown
 from proxy_core.rules.hash_key import hash_key
 from proxy_core.runtime.upstreams.connector import Unreachable
-from proxy_core.serve.caching_request import request_kind
 from proxy_core.serve.deadlines import CONNECT, MEMBER
 from proxy_core.serve.member_tls import secured_key
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.retries import RETRIES, repeatable
+from proxy_core.serve.shadowed_request import upstream_request
 from proxy_core.serve.upstream_request import UpstreamRequest
 
 
@@ -124,9 +124,7 @@ class Forwarding:
         key = member.upstream if member.upstream.tls is None else self._secured(member)
         connection = flight.state.upstreams.take(key)
         if connection is not None:
-            route = self._decision.route
-            kind = request_kind(flight, route) if route.cache or route.shadow is not None else UpstreamRequest
-            flight.upstream = request = kind(flight, self, member, connection)
+            flight.upstream = request = self.request_kind()(flight, self, member, connection)
             request.sent(self._decision)
         else:
             flight.wait_for(CONNECT, self._connected, member)
@@ -144,12 +142,16 @@ class Forwarding:
                 self._unreachable(member, error)
             else:
                 flight.task = None
-                kind = request_kind(flight, self._decision.route)
-                flight.upstream = request = kind(flight, self, member, connection)
+                flight.upstream = request = self.request_kind()(flight, self, member, connection)
                 request.sent(self._decision)
         except Exception as error:
             flight.task = None
             flight.broke("connecting to a member", error)
+
+    def request_kind(self) -> type[UpstreamRequest]:
+        """What the request is to be over its connection."""
+        shadow = self._decision.route.shadow
+        return UpstreamRequest if shadow is None else upstream_request(self._flight, shadow)
 
     def _secured(self, member: BoundMember) -> UpstreamKey:
         return secured_key(member, self._decision.route, self._flight.fields.host)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.pool import BoundMember, Pool
@@ -23,21 +23,25 @@ from proxy_core.config.model import Balancer, Member
 from proxy_core.http.hop_by_hop import ANSWER_KINDS, Kind
 from proxy_core.runtime.upstreams.connection import Upstream
 from proxy_core.runtime.upstreams.response_head import Answer
+from proxy_core.serve.kept_request import KeptRequest
 from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.upstream_request import UpstreamRequest
 
+NO_UPSTREAM: Final = UpstreamKey("http", "cache.invalid", 0)
 NO_MEMBER: Final = BoundMember(
-    MemberKey("", ""), Member(url="http://cache.invalid"), UpstreamKey("http", "cache.invalid", 0), b"", b"", 100,
-    MemberState(MemberKey("", "")),
+    MemberKey("", ""), Member(url="http://cache.invalid"), NO_UPSTREAM, b"", b"", 100, MemberState(MemberKey("", ""))
 )  # fmt: skip
 NO_POOL: Final = Pool("", Balancer(), (), (), (), {}, lambda members, now, key: None)
 
 _NOT_WITH_304: Final = (b"content-type:", b"content-encoding:", b"content-range:")
 
 
-class _AtHand:
+class _AtHand(Upstream):
     """A connection that has nothing more to say."""
+
+    def __init__(self) -> None:
+        super().__init__(NO_UPSTREAM)
 
     def use_up(self) -> None: ...
     def drop(self) -> None: ...
@@ -45,17 +49,17 @@ class _AtHand:
     def resume(self) -> None: ...
 
 
-_AT_HAND: Final = cast(Upstream, _AtHand())
+_AT_HAND: Final = _AtHand()
 
 
 class _FromFile(_AtHand):
     """Says a part of a body in a file."""
 
     def __init__(self, flight: OpenRequest, body: FileBody, part: tuple[int, int]) -> None:
-        self.receiver: UpstreamRequest | None = None
+        super().__init__()
         self._flight = flight
         self._body = body
-        self._at, self._end = part
+        self._at, self._until = part
         self._paused = self._reading = False
 
     def drop(self) -> None:
@@ -72,10 +76,10 @@ class _FromFile(_AtHand):
         """Read the next piece, unless that is being done."""
         if not (self._paused or self._reading) and self.receiver is not None:
             self._reading = True
-            reading = asyncio.get_running_loop().run_in_executor(None, self._body.read, self._at, self._end)
-            reading.add_done_callback(self._read)
+            reading = asyncio.get_running_loop().run_in_executor(None, self._body.read, self._at, self._until)
+            reading.add_done_callback(self._came)
 
-    def _read(self, reading: asyncio.Future[bytes]) -> None:
+    def _came(self, reading: asyncio.Future[bytes]) -> None:
         self._reading, receiver = False, self.receiver
         if receiver is None:
             return
@@ -85,7 +89,7 @@ class _FromFile(_AtHand):
                 raise EOFError("the file of a kept answer is shorter than its body")
             self._at += len(data)
             receiver.body(data)
-            if self._at >= self._end:
+            if self._at >= self._until:
                 receiver.ended(False)
             else:
                 self.go_on()
@@ -93,19 +97,18 @@ class _FromFile(_AtHand):
             receiver.broke("reading a kept answer", error)
 
 
-def say(
-    flight: OpenRequest, side: ForwardingSide, answer: Answer, body: bytes | FileBody, part: tuple[int, int]
-) -> None:
+def say(flight: OpenRequest, side: ForwardingSide, answer: Answer, kept: KeptAnswer, part: tuple[int, int]) -> None:
     """Answer a request with what is kept; ``part`` is what is sent of the body, (0, 0) for nothing."""
+    body = kept.body
     if isinstance(body, bytes):
-        request = UpstreamRequest(flight, side, NO_MEMBER, _AT_HAND)
+        request: UpstreamRequest = KeptRequest(flight, side, NO_MEMBER, _AT_HAND, kept)
         flight.upstream = request  # a body that is coded may take longer
         request.answered(answer, body if part == WHOLE else body[part[0] : part[1]])
         if flight.started and not flight.over:
             request.ended(False)
         return
     source = _FromFile(flight, body, part if part != WHOLE else (0, body.length))
-    flight.upstream = source.receiver = request = UpstreamRequest(flight, side, NO_MEMBER, cast(Upstream, source))
+    flight.upstream = source.receiver = request = UpstreamRequest(flight, side, NO_MEMBER, source)
     request.answered(answer, b"")
     if not flight.started or flight.over:
         source.drop()

@@ -69,3 +69,40 @@ def test_what_rewriting_says_of_the_url_is_set_where_it_is_asked_for(tmp_path: P
     text = f"Listen 1\n{PROXIED}RewriteEngine On\nHeader set X %{{SCRIPT_URL}}e\n"
     assert site_of(tmp_path, text)["env"] == [{"name": "SCRIPT_URL", "from": "%{ENV:SCRIPT_URL}"}]
     assert "env" not in site_of(tmp_path, text.replace("SCRIPT_URL", "OTHER"))
+
+
+WHOLE = "Redirect http://n/\n"
+GUARDED = "Require all denied\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"<Location /a>\n{WHOLE}{GUARDED}</Location>", 1),
+        (f"<Location /a>\n{WHOLE}AllowMethods POST\n</Location>", 1),
+        (f"<Location />\n{GUARDED}</Location>\n<Location /a>\n{WHOLE}</Location>", 1),
+        (f"<Location /a>\n{WHOLE}</Location>\n<Location /a/b>\n{GUARDED}</Location>", 1),
+        (f"<LocationMatch ^/a>\n{WHOLE}</LocationMatch>\n<Location /a/b>\n{GUARDED}</Location>", 1),
+        (f"<Location /a>\n{WHOLE}</Location>\n<LocationMatch ^/a>\n{GUARDED}</LocationMatch>", 1),
+        (f'<If "true">\n{WHOLE}{GUARDED}</If>', 1),
+        (f"<Location /a>\n{WHOLE}</Location>\n<Location /b>\n{GUARDED}</Location>", 0),
+        (f"<Location /a>\n{WHOLE}</Location>\n<LocationMatch ^/b>\n{GUARDED}</LocationMatch>", 0),
+        (f"<Location /a>\n{WHOLE}Require all granted\n</Location>", 0),
+        (f"<Location /a>\nRedirect /a http://n/\n{GUARDED}</Location>", 0),
+        (f"<Location /a>\n{WHOLE}{GUARDED}</Location>\nProxyPass /a http://a/", 0),
+        (f"<Location /a>\n{WHOLE}{GUARDED}</Location>\nProxyPass /a !\nProxyPass / http://a/", 1),
+    ],
+)
+def test_a_redirect_that_httpd_has_before_access_is_told_where_somebody_is_kept_out(
+    tmp_path: Path, text: str, told: int
+) -> None:
+    made = imported(tmp_path, f"Listen 1\n{text}\n")
+    assert [loss.directive for loss in made.report.losses] == ["Redirect"] * told
+
+
+def test_a_section_for_doubled_slashes_is_left_out_for_it_is_for_no_path(tmp_path: Path) -> None:
+    text = "<Location //a>\nRequire all granted\n</Location>\n<Location //b>\nProxyPass http://b/\n</Location>\n"
+    made = imported(tmp_path, f"Listen 1\n{text}")
+    assert [entry.outcome for entry in made.report.entries[1:3]] == ["ignored", "ignored"]
+    assert [loss.directive for loss in made.report.losses] == ["Location", "ProxyPass"]
+    assert "locations" not in site_of(tmp_path, f"Listen 1\n{text}")

@@ -14,7 +14,7 @@ from proxy_core.cache.bodies import FileBody, Growing
 from proxy_core.cache.conditions import WHOLE, not_modified, range_of
 from proxy_core.cache.eviction import MOST_USES, Room, Slot
 from proxy_core.cache.freshness import Lifetime
-from proxy_core.cache.store import KeptAnswer, Store
+from proxy_core.cache.store import CodedVariant, KeptAnswer, Store
 from proxy_core.cache.wishes import Wishes
 
 
@@ -85,6 +85,27 @@ def test_the_store_stays_within_its_bounds_whatever_comes() -> None:
     store.bound(100, 50, 0)
     assert store.memory.bytes <= 100
     assert store.memory.bytes == sum(kept.size for kept in store)
+
+
+def test_what_is_coded_counts_within_the_bound_and_goes_with_what_it_was_made_of() -> None:
+    store = Store(1000, 50, 0)
+    first, second = made(b"/1", size=400), made(b"/2", size=400)
+    store.put(first)
+    store.put(second)
+    store.add_coded(second, "gzip", CodedVariant(1, b"x" * 100))
+    store.add_coded(second, "br", CodedVariant(1, b"x" * 50))
+    store.add_coded(second, "gzip", CodedVariant(6, b"x" * 80))
+    assert store.memory.bytes == 930
+    store.add_coded(second, "zstd", CodedVariant(1, b"x" * 200))
+    assert first.gone
+    assert store.memory.bytes == second.size == 730
+    store.drop(second)
+    store.add_coded(second, "zstd", CodedVariant(1, b"x" * 9))
+    assert store.memory.bytes == 0
+    huge = made(b"/3", size=400)
+    store.put(huge)
+    store.add_coded(huge, "gzip", CodedVariant(1, b"x" * 700))
+    assert (store.memory.bytes, [*store]) == (0, [])
 
 
 def test_a_resource_is_thrown_out_with_all_its_variants() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from proxy_core.apache.export import export_site
 from proxy_core.config.reading.document import parse
 from tests.conformance.echo import DEADLINE
-from tests.conformance.importing import filled, free_port, serving
+from tests.conformance.importing import filled, free_port, put, serving
 from tests.programs import program
 
 Ports = dict[str, int]
@@ -30,10 +30,7 @@ def both(
     """The ports of Apache and of ours, each by name. ``text`` makes the site file for a folder and its ports."""
     folder = Path(tempfile.mkdtemp(prefix="exporting-"))
     folder.chmod(0o755)
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        (folder / name).write_text(content)
-        (folder / name).chmod(0o755)
+    put(folder, files, ports)
     try:
         ours: Ports = {"http": free_port(), "more": free_port()}
         (folder / "site.toml").write_text(text(folder, {**ports, **ours}))

@@ -13,14 +13,10 @@ import random
 import re
 import shutil
 import socket
-import socketserver
-import ssl
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Thread
 
@@ -28,10 +24,14 @@ from msgspec.structs import replace
 
 from proxy_core.apache.importer import import_file
 from proxy_core.apache.report import ReportLine
+from proxy_core.control.conform.asking import asked, raw
+from proxy_core.control.conform.members import StubMember, answering
 from proxy_core.control.engine import Engine
 from tests.conformance.apache import MODULES, running
 from tests.conformance.echo import DEADLINE
 from tests.ports import free_port
+
+__all__ = ["CASES", "asked", "both", "case", "filled", "free_port", "members", "raw", "serving"]
 
 NAMES = ("one", "two", "three")
 MODULES_LOADED = [
@@ -115,55 +115,15 @@ CASES = {file.stem: case(file.read_text()) for file in sorted((Path(__file__).pa
 Both = tuple[dict[str, int], dict[str, int]]
 
 
-class _Members(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    request_queue_size = 64
-    allow_reuse_address = True
-
-
-class _Told(socketserver.BaseRequestHandler):
-    """Answers with what it received. X-Status asks for a status line, X-Say-1 and the like for fields, X-Raw for these
-    very bytes instead, and X-Wait for silence before it, of that many seconds."""
-
-    def handle(self) -> None:
-        self.request.settimeout(DEADLINE)
-        received = b""
-        while b"\r\n\r\n" not in received:
-            data = self.request.recv(65536)
-            if not data:
-                return
-            received += data
-        head, _, body = received.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-        if fields.get("expect") == "100-continue":
-            self.request.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        while len(body) < int(fields.get("content-length", 0)) and (data := self.request.recv(65536)):
-            body += data
-        while "transfer-encoding" in fields and not body.endswith(b"0\r\n\r\n") and (data := self.request.recv(65536)):
-            body += data
-        told = head + b"\r\n\r\n" + body
-        status = fields.get("x-status", "200 OK")
-        said = [value for name, value in fields.items() if name.startswith("x-say-")]
-        time.sleep(float(fields.get("x-wait", 0)))
-        if "x-raw" in fields:
-            self.request.sendall(fields["x-raw"].replace("\\n", "\r\n").encode("latin-1"))
-            return
-        out = [f"HTTP/1.1 {status}", f"X-Upstream: {self.server.name}", *said, "Connection: close"]  # type: ignore
-        self.request.sendall("\r\n".join([*out, f"Content-Length: {len(told)}", "", ""]).encode("latin-1") + told)
-
-
 @contextmanager
 def members() -> Iterator[dict[str, int]]:
     """Ports of the members, and of ``down``, which refuses connections."""
     with ExitStack() as stack:
         ports = {}
         for name in NAMES:
-            server = stack.enter_context(_Members(("127.0.0.1", 0), _Told))
-            server.name = name  # type: ignore[attr-defined]
-            Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-            stack.callback(server.shutdown)
-            ports[name] = server.server_address[1]
+            stub = StubMember(name)
+            stack.enter_context(answering(stub))
+            ports[name] = stub.port
         bound = stack.enter_context(socket.socket())
         bound.bind(("127.0.0.1", 0))
         ports["down"] = bound.getsockname()[1]
@@ -175,14 +135,9 @@ def filled(text: str, ports: Mapping[str, int], folder: Path) -> str:
     return re.sub(r"@(\w+)@", lambda found: str(ports.get(found[1], found[0])), text)
 
 
-@contextmanager
-def both(case: Case, ports: Mapping[str, int], losses: list[ReportLine] | None = None) -> Iterator[Both]:
-    """The ports of Apache and of ours, each by name; ``losses`` is told what the import could not take over, with its
-    line in the configuration of the case."""
-    folder = Path(tempfile.mkdtemp(prefix="importing-"))
-    folder.chmod(0o755)
-    (folder / "www").mkdir(mode=0o755)
-    for name, content in case.files.items():
+def put(folder: Path, files: Mapping[str, str], ports: Mapping[str, int]) -> None:
+    """Files of a case into a folder; a name with " -> " is a link."""
+    for name, content in files.items():
         file = folder / name.partition(" -> ")[0]
         for each in reversed([parent for parent in file.parents if not parent.exists()]):
             each.mkdir(mode=0o755)
@@ -191,6 +146,16 @@ def both(case: Case, ports: Mapping[str, int], losses: list[ReportLine] | None =
             continue
         file.write_text(filled(content, ports, folder))
         file.chmod(0o755)
+
+
+@contextmanager
+def both(case: Case, ports: Mapping[str, int], losses: list[ReportLine] | None = None) -> Iterator[Both]:
+    """The ports of Apache and of ours, each by name; ``losses`` is told what the import could not take over, with its
+    line in the configuration of the case."""
+    folder = Path(tempfile.mkdtemp(prefix="importing-"))
+    folder.chmod(0o755)
+    (folder / "www").mkdir(mode=0o755)
+    put(folder, case.files, ports)
     try:
         more = free_port()
 
@@ -235,73 +200,3 @@ def serving(file: Path) -> Iterator[None]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(DEADLINE)
         loop.close()
-
-
-def raw(request: str) -> bytes:
-    """A request of a case as bytes, one that ends its connection. ``\\r\\n`` in a body is written ``⏎``."""
-    line, *fields = request.split(" | ")
-    body = ""
-    if fields and fields[-1].startswith("> "):
-        body = fields.pop()[2:].replace("⏎", "\r\n")
-    if not any(each.lower().startswith(("host:", "!host")) for each in fields):
-        fields.insert(0, "Host: a.test")
-    fields = [each for each in fields if each != "!Host"]
-    line += "" if " HTTP/" in line else " HTTP/1.1"
-    if body and not any(each.lower().startswith(("content-length", "transfer-encoding")) for each in fields):
-        fields.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([line, *fields, "Connection: close", "", body]).encode("latin-1")
-
-
-_NATURE = {"date", "server", "connection", "keep-alive", "content-length", "accept-ranges", "etag", "last-modified",
-           "transfer-encoding", "content-type", "vary", "allow", "upgrade"}  # fmt: skip
-_HOP = {"connection", "keep-alive"}
-
-
-def _trimmed(line: str) -> str:
-    name, _, value = line.partition(":")
-    return f"{name}: {value.strip()}"
-
-
-def _ages(line: str) -> str:
-    """A field with spans of time for moments, in whole minutes: the two servers are not asked at the same one."""
-    line = re.sub(r"(?i)(?<=max-age=)\d+", lambda found: f"{round(int(found[0]) / 60)} minutes", line)
-    if not (moment := re.fullmatch(r"Expires: (\w{3}, .+ GMT)", line)):
-        return line
-    return f"Expires: in {round((parsedate_to_datetime(moment[1]).timestamp() - time.time()) / 60)} minutes"
-
-
-def asked(port: int, request: str, secure: str = "") -> list[str]:
-    """What came of a request, as lines: the status, the fields, and what the member received. ``secure`` is the name
-    that is asked for over TLS."""
-    with ExitStack() as stack:
-        peer = stack.enter_context(socket.create_connection(("127.0.0.1", port), DEADLINE))
-        if secure:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            peer = stack.enter_context(context.wrap_socket(peer, server_hostname=secure))
-        peer.settimeout(DEADLINE)
-        peer.sendall(raw(request.replace("@port@", str(port))))
-        received = b""
-        while data := peer.recv(65536):
-            received += data
-    text = received.replace(str(port).encode(), b"PORT").decode("latin-1")
-    text = re.sub(r"\((Apache/[0-9.]+|rproxy)\)", "(product)", text)
-    head, _, body = re.sub(r"\A(HTTP/1\.1 1\d\d .*?\r\n\r\n)+", "", text, flags=re.DOTALL).partition("\r\n\r\n")
-    status, *fields = head.split("\r\n")
-    fields = [_ages(each) for each in fields]
-    own = not any(each.startswith("X-Upstream:") for each in fields)
-    nature = _NATURE - {"content-type"} if own and status[9:12] == "200" else _NATURE
-    kept = sorted(_trimmed(each) for each in fields if each.partition(":")[0].lower() not in nature)
-    kept = [each for each in kept if each != "Content-Type: application/octet-stream"]  # httpd says no type then
-    kept = [each.replace("text/html;charset=ISO-8859-1", "text/html;charset=UTF-8") for each in kept]  # of listings
-    if any(each.lower() == "transfer-encoding: chunked" for each in fields):
-        body = "".join(re.findall(r"[0-9a-f]+\r\n(.*?)\r\n(?=[0-9a-f]+\r\n|\Z)", body, re.DOTALL))
-    if own:
-        code = status.split(" ")[1] if " " in status else status
-        if "<title>Index of " in body:
-            body = " ".join(re.findall(r'<li><a href="([^"]*)"', body))
-        page = "" if "<" in body and not code.startswith("3") else body
-        return [code, *kept, page]
-    line, *seen = [each.rstrip() for each in body.partition("\r\n\r\n")[0].split("\r\n")]
-    told = sorted(_trimmed(each) for each in seen if each.partition(":")[0].lower() not in _HOP)
-    return [status.partition(" ")[2], *kept, line, *told, body.partition("\r\n\r\n")[2]]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from proxy_core.apache.export import export_site
 from proxy_core.apache.importer import import_file
+from proxy_core.config.reading.document import parse
 from tests.conformance.exporting import Ports, both, site_of
-from tests.conformance.importing import CASES, asked, filled, members
+from tests.conformance.importing import CASES, asked, filled, free_port, members, put, serving
 
 pytestmark = pytest.mark.apache
 
@@ -155,7 +159,14 @@ REQUESTS = [
 ]  # fmt: skip
 
 
-KNOWN = {("folders", 12): "httpd holds <Directory closed*> against a file of that name, or not, by its Options"}
+KNOWN = {
+    ("folders", 12): "httpd holds <Directory closed*> against a file of that name, or not, by its Options",
+    ("guards-of-all-kinds", 7): "names that begin with a dot are looked at before access, not behind it: 404 for 403",
+    ("overrides-as-people-write-them", 21): "listings of httpd name .htaccess and its like, which are not served",
+    ("overrides-as-people-write-them", 32): "rules of sections need links that are followed, which the export tells",
+    ("refused-before-rules", 12): "a method that is none of the site's is refused as access is: 403 for 501",
+    ("types-of-a-file", 3): "AddType writes types in lower case",
+}
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +197,7 @@ def test_a_configuration_that_came_in_goes_out_again(name: str, ports: Mapping[s
     case = CASES[name]
 
     def text(folder: Path, known: Ports) -> str:
+        (folder / "www").mkdir(mode=0o755, exist_ok=True)
         conf = f"ServerName localhost\nListen 127.0.0.1:{known['http']}\n" + filled(case.conf, known, folder)
         (folder / "before.conf").write_text(conf)
         return import_file(folder / "before.conf", {}, True, folder).text
@@ -195,3 +207,33 @@ def test_a_configuration_that_came_in_goes_out_again(name: str, ports: Mapping[s
             if number not in case.differs and (name, number) not in KNOWN:
                 asking = filled(request, ports, Path())
                 assert asked(theirs["http"], asking) == asked(ours["http"], asking), request
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", CASES)
+def test_what_went_out_comes_in_again(name: str, ports: Mapping[str, int]) -> None:
+    """The site of a configuration, and the site of its export, answer alike."""
+    case = CASES[name]
+    with TemporaryDirectory(prefix="again-") as made, ExitStack() as stack:
+        folder = Path(made)
+        folder.chmod(0o755)
+        (folder / "www").mkdir(mode=0o755)
+        put(folder, case.files, ports)
+        known = [{**ports, "http": free_port(), "more": free_port()} for _ in range(2)]
+        for number, own in enumerate(known):
+            conf = f"ServerName localhost\nListen 127.0.0.1:{own['http']}\n" + filled(case.conf, own, folder)
+            (folder / "before.conf").write_text(conf)
+            text = import_file(folder / "before.conf", {}, True, folder).text
+            (folder / f"{number}.toml").write_text(text)
+        site = parse(text).site
+        assert site is not None
+        out = export_site(site, folder / "1.toml", folder)
+        for file, content in {**out.files, folder / "after.conf": out.text}.items():
+            file.write_text(content)
+        (folder / "1.toml").write_text(import_file(folder / "after.conf", {}, True, folder).text)
+        for number in range(2):
+            stack.enter_context(serving(folder / f"{number}.toml"))
+        for number, request in enumerate(case.requests):
+            if (name, number) not in KNOWN:
+                first, again = (asked(own["http"], filled(request, ports, Path())) for own in known)
+                assert first == again, request

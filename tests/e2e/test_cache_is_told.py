@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from proxy_core.config.model import Auth, Cache, Compress, Location, Site
@@ -13,6 +14,8 @@ from proxy_core.control.watching.cache_load import cache_load, purged
 from proxy_core.control.watching.log_format import compiled
 from proxy_core.control.watching.log_records import record
 from proxy_core.runtime.fact_lookups import Outside
+from proxy_core.serve import coded_body
+from proxy_core.serve.coded_body import Coder
 from tests.e2e.harness import answers, get, serving, site, upstream
 
 FRESH = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nCache-Tag: news, x\r\nContent-Length: 5\r\n\r\nhello"
@@ -98,3 +101,47 @@ async def test_what_is_kept_as_it_came_is_coded_for_those_alone_who_take_it_so()
                     assert (gzip.decompress(body) if coded else body) == page
             assert len(origin.heads) == 1
             assert [each.cache for each in running.records] == ["miss", *["hit"] * 5]
+
+
+async def test_who_has_the_coded_answer_already_is_told_so_by_the_cache() -> None:
+    page = b"hello " * 400
+    plain = b'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nETag: "v1"\r\nContent-Type: text/html\r\n'
+    async with upstream(answers(plain + b"Content-Length: %d\r\n\r\n" % len(page) + page)) as origin:
+        async with serving(cached(origin.port, compress=Compress(types=("text/html",)))) as running:
+            await get(running.port, "/", "Accept-Encoding: gzip")
+            head, _ = await get(running.port, "/", "Accept-Encoding: gzip", 'If-None-Match: W/"v1"')
+            assert head.startswith(b"HTTP/1.1 304 ")
+            assert len(origin.heads) == 1
+
+
+@pytest.mark.parametrize("length", [2400, 200_000], ids=["on the loop", "in a thread"])
+async def test_what_is_kept_is_coded_once_for_all_who_want_it_so(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, coders, make = b"hello " * (length // 6), list[int](), coded_body.CODERS["gzip"]
+
+    def counted(level: int) -> Coder:
+        coders.append(level)
+        return make(level)
+
+    monkeypatch.setitem(coded_body.CODERS, "gzip", counted)
+    plain = b'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Type: text/html\r\nETag: "v1"\r\n'
+    async with upstream(answers(plain + b"Content-Length: %d\r\n\r\n" % len(page) + page)) as origin:
+        of = cached(origin.port, compress=Compress(types=("text/html",)))
+        async with serving(of) as running:
+            await get(running.port)
+            store = running.server.cache.store
+            before = store.memory.bytes
+            for _ in range(4):
+                head, body = await get(running.port, "/", "Accept-Encoding: gzip")
+                assert gzip.decompress(body) == page
+                assert b'\r\nETag: W/"v1"\r\n' in head
+                assert b"\r\nVary: Accept-Encoding\r\n" in head
+            assert len(coders) == 1
+            assert store.memory.bytes == before + len(body)
+            assert running.records[-1].notes == running.records[1].notes
+            assert running.recorder.coded["gzip"].answers == 1
+            assert (await get(running.port))[1] == page
+            await running.apply(replace(of, compress=Compress(types=("text/html",), gzip_level=2)))
+            await get(running.port, "/", "Accept-Encoding: gzip")
+            assert coders == [coders[0], 2]
+            running.server.cache.purge(lambda kept: True)
+            assert store.memory.bytes == 0

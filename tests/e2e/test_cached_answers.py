@@ -157,6 +157,31 @@ async def test_an_answer_that_is_not_kept_lets_those_who_waited_go_on_their_own(
         assert words(running) == ["miss"] * 5
 
 
+async def test_a_page_that_was_never_kept_is_kept_soon_after_its_answers_may_be() -> None:
+    never = FRESH.replace(b"max-age=60", b"no-store")
+    async with caching(answers(*[never] * 30, FRESH)) as (running, origin):
+        for _ in range(30):
+            await get(running.port)
+        assert {*words(running)} == {"miss"}
+        assert running.server.cache.tally.unkept == 30
+        for _ in range(1000):
+            await get(running.port)
+            if running.records[-1].cache == "hit":
+                break
+        assert running.records[-1].cache == "hit"
+        assert len(origin.heads) < 1000
+
+
+async def test_who_shows_a_name_keeps_no_page_from_others() -> None:
+    async with caching(answers(FRESH)) as (running, _origin):
+        for _ in range(5):
+            await get(running.port, "/", "Authorization: Basic eDp5")
+        assert not running.server.cache._past
+        await get(running.port)
+        await get(running.port)
+        assert words(running)[-2:] == ["miss", "hit"]
+
+
 async def test_where_the_one_that_asks_leaves_another_takes_its_place() -> None:
     async with gated(FRESH) as (running, origin), client(running.port) as first:
         first.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -229,6 +229,7 @@ GARBAGE: list[tuple[bytes, str]] = [
     (b"HTTP/1.1 304 Not Modified\r\n\r\n", "it answered 304"),
     (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "without one Location"),
     (b"HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n", "without one Location"),
+    (b"HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 0\r\n\r\n", "without one Location"),
     (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "switched protocols"),
     (b"HTTP/1.1 401 No\r\nContent-Length: 999999\r\n\r\n" + bytes(100_000), "more than 65536 bytes"),
     (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", "too large"),

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from proxy_core.apache.draft import DraftRow
 from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, line
@@ -128,15 +130,30 @@ LOST = {
 }
 
 
-def lines(site: Site) -> Lines:
-    """[cache], where a route or a location has one."""
+def plain(site: Site) -> Site:
+    """A site whose locations say what is kept, and whose cache has what Apache's has to have."""
     if not _used(site):
-        return []
+        return site
     cache, fields = site.cache, list(site.cache.ignore_fields)
     if not cache.cookies and "set-cookie" not in [name.lower() for name in fields]:
         fields += ["Set-Cookie", "Set-Cookie2"]
+    cache = replace(cache, folder=cache.folder or "cache", cookies=True, ignore_fields=tuple(fields))
+    kept = tuple(
+        Location(id=f"cache-{row.id}", host=row.host, path=row.path, path_regex=row.path_regex, cache=True)
+        for row in site.routes
+        if row.cache and row.enabled
+    )
+    routes = tuple(replace(row, cache=False) for row in site.routes)
+    return replace(site, cache=cache, routes=routes, locations=(*kept, *site.locations))
+
+
+def lines(site: Site) -> Lines:
+    """[cache], where a location has one."""
+    if not _used(site):
+        return []
+    cache = site.cache
     found = ["CacheQuickHandler Off", *directives(_OUT, cache, _HTTPD)]
-    found += [line("CacheIgnoreHeaders", *fields)] * bool(fields)
+    found += [line("CacheIgnoreHeaders", *cache.ignore_fields)] * bool(cache.ignore_fields)
     found += ["CacheLock On", *directives({"CacheLockMaxAge": CACHE["CacheLockMaxAge"]}, cache)] * bool(cache.wait)
     found += ["CacheHeader On"] * (cache.status != "off")
     return [line("CacheRoot", cache.folder or "cache"), *found]
@@ -149,12 +166,6 @@ _HTTPD = Cache(default_expire=3600.0, largest=1_000_000)
 
 def _used(site: Site) -> bool:
     return any(row.cache for row in site.routes) or any(row.cache for row in site.locations)
-
-
-def lines_of_routes(site: Site, host: str) -> Lines:
-    """Routes of a host whose answers are kept: by their paths, from which on Apache keeps all."""
-    paths = [row.path for row in site.routes if row.cache and row.enabled and row.host == host and row.path]
-    return [line("CacheEnable", "disk", path) for path in paths]
 
 
 def lines_of_location(row: Location) -> Lines:

@@ -6,12 +6,12 @@ import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
-from proxy_core.apache.draft import DraftRow, DraftSection, Kind
-from proxy_core.apache.import_context import ImportContext, Unsupported
+from proxy_core.apache.draft import PLACES, DraftRow, DraftSection, Kind, unique
+from proxy_core.apache.import_context import Ignored, ImportContext, Unsupported
 from proxy_core.apache.lexer import Directive, Lines, word
 from proxy_core.apache.report import Lose
 from proxy_core.apache.subjects import access, error_pages
@@ -29,11 +29,23 @@ def section_of(kind: Kind, regex: Kind = "location") -> Callable[[ImportContext,
             found, args = regex, args[1:]
         if not args:
             raise Unsupported("it does not say what it is for")
+        if found == "location" and "//" in args[0]:
+            _for_no_path(context, directive, args[0])
         if found == "locationmatch":
             context.server.env += named_groups(args[0], directive)
         return dataclasses.replace(context, section=DraftSection(found, args[0], directive))
 
     return handler
+
+
+def _for_no_path(context: ImportContext, directive: Directive, path: str) -> NoReturn:
+    """A <Location> with doubled slashes is held against paths that have none, whatever MergeSlashes says
+    (``ap_location_walk``); what it forwards is forwarded all the same. Raises Ignored and Unsupported."""
+    why = "httpd holds it against paths whose doubled slashes are one, so it is for none"
+    if any(each.key == "proxypass" for each in directive.inside or ()):
+        context.unanswered(directive, {"path": path})
+        raise Unsupported(f"{why} but that of its ProxyPass, and 503 answers for that one; write it outside")
+    raise Ignored(why)
 
 
 _GROUP = re.compile(r"\\.|\[(?:\\.|[^]\\])+\]|\((?!\?)|\(\?P?(?:<|')(\w+)(?:>|')", re.DOTALL)
@@ -112,6 +124,8 @@ def _ignoring(site: Site, row: Location, lose: Lose) -> Location:
 
 def _location(row: Location, lose: Lose) -> Location:
     at = ("locations", row.id, "timeout")
+    if row.path is not None and "//" in row.path:  # which would be for no path
+        row = replace(row, path=re.sub("/{2,}", "/", row.path))
     if row.path is not None and set("*?[") & set(row.path):
         row = replace(row, path=None, path_regex=f"^{re.escape(row.path.rstrip('/'))}(?:/|$)")
     row = replace(row, override_codes=error_pages.codes(row.override_codes) if row.error_override else ())
@@ -162,7 +176,35 @@ IN_LOCATIONS = ("env", "rewrites", "routes", "headers", "expires", "errors", "re
 
 def placed(site: Site, lose: Lose) -> Site:
     """Rows of sections behind those of servers, in the order of the sections."""
+    site = _of_one_host(site)
     return replace(site, **{table: _placed(site, table, lose) for table in IN_LOCATIONS})
+
+
+def _of_one_host(site: Site) -> Site:
+    """The site with a location of a host's own for its rows that are for a location of all hosts, just behind that."""
+    shared = {row.id: row for row in site.locations if not row.host}
+    rows = [row for table in IN_LOCATIONS for row in getattr(site, table)]
+    wanted = dict.fromkeys((row.location, row.host) for row in rows if row.location in shared and row.host)
+    if not wanted:
+        return site
+    own: dict[tuple[str, str], str] = {}
+    for place, host in wanted:
+        own[place, host] = unique(f"{place}-{host}", {*own.values(), *(row.id for row in site.locations)})
+    locations: list[Location] = []
+    for row in site.locations:
+        locations.append(row)
+        locations += [
+            Location(id=made, host=host, **{key: getattr(row, key) for key in PLACES - {"id"}})
+            for (place, host), made in own.items()
+            if place == row.id
+        ]
+
+    def moved(row: Any) -> Any:
+        made = own.get((row.location, row.host))
+        return row if made is None else replace(row, location=made)
+
+    tables = {table: tuple(map(moved, getattr(site, table))) for table in IN_LOCATIONS}
+    return replace(site, locations=tuple(locations), **tables)
 
 
 def _placed(site: Site, table: str, lose: Lose) -> tuple[Any, ...]:

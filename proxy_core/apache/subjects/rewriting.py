@@ -318,6 +318,7 @@ def _fits(row: RewriteRule, lose: Lose) -> bool:
 def lines(site: Site, host: str) -> Lines:
     """What one server says of rules and maps, before its rules. Raises Unsayable."""
     own = any(row.host == host and not row.location for row in site.rewrites)
+    own = own or any(row.host == host and row.name in ("SCRIPT_URL", "SCRIPT_URI") for row in site.env)
     shared = bool(site.maps) or any(not row.host and not row.location for row in site.rewrites)
     if not own and not shared:
         return []

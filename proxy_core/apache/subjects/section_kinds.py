@@ -18,6 +18,8 @@ from proxy_core.apache.subjects import access_compat
 from proxy_core.apache.subjects.files import tests_of
 from proxy_core.config.model import Location
 from proxy_core.rules.locations import SEQUENTIAL, depth
+from proxy_core.rules.text import pattern
+from proxy_core.rules.text.pattern import PatternError, Runaway
 from proxy_core.rules.text.wildcards import is_wild
 
 _OF_TARGETS, _OF_FILES = {"proxy", "proxymatch"}, {"directory", "directorymatch", "files"}
@@ -43,6 +45,8 @@ def settled(draft: SiteDraft) -> None:
             own = {*server.fenced, *draft.main.fenced}
             for each in fenced:
                 _taken_back(draft, section, each, each in own, order)
+        for section in server.redirecting:
+            _behind_access(draft, server, section, [*guarded, *fenced])
         for section in server.asking:
             for other in beside:
                 for each in other.asking:
@@ -210,6 +214,57 @@ def _taken_back(draft: SiteDraft, section: DraftSection, other: DraftSection, ow
         draft.lose([back], f"a certificate is needed there, for {section.directive} asks for one")
     else:
         section.shut.content["expr"] += f" && !({' && '.join(tests) or 'true'})"
+
+
+def _behind_access(
+    draft: SiteDraft, server: DraftServer, section: DraftSection, guards: Sequence[DraftSection]
+) -> None:
+    """A redirect in a section for paths that says it all answers before access where nothing is forwarded
+    (``translate_alias_redir``), and behind it where something is (``fixup_redir``), as here."""
+    if section.redirected is None or _kind(section) not in _OF_PATHS or _forwards(draft, server, section):
+        return
+    guard = next((each for each in guards if _keeps_out(each) and _guards(each, section)), None)
+    if guard is not None:
+        why = f"it answers those alone whom {guard.directive} lets in, in httpd all: write Redirect outside of sections"
+        draft.lose(section.redirected.origins, why)
+
+
+def _guards(guard: DraftSection, section: DraftSection) -> bool:
+    """Whether what a section is for is kept by another one, as far as their arguments tell."""
+    if guard is section:
+        return True
+    match guard.kind, section.kind:
+        case "location", "location":
+            return _meet(guard, section)
+        case "locationmatch", "location":
+            return _found(guard.argument, section.argument)
+        case "location", "locationmatch":
+            return _found(section.argument, guard.argument)
+    return False
+
+
+def _found(regex: str, path: str) -> bool:
+    try:
+        return pattern.compile(regex).search(path) is not None
+    except (PatternError, Runaway):  # told where its section is
+        return False
+
+
+_OF_PATHS = {"location", "locationmatch", "if"}
+
+
+def _keeps_out(section: DraftSection) -> bool:
+    """Whether there is somebody, or a method, that a section does not let in."""
+    said = section.row.content if section.row is not None else {}
+    return "methods" in said or section.shut is not None or said.get("require", [OPEN]) not in ([], [OPEN])
+
+
+def _forwards(draft: SiteDraft, server: DraftServer, section: DraftSection) -> bool:
+    """Whether what a section is for is forwarded, as far as prefixes tell: the first that takes it decides."""
+    rows = [row.content for each in dict.fromkeys((draft.main, server)) for row in (*each.routes, *each.located)]
+    prefixes = [row for row in rows if row.get("path")]
+    row = next((row for row in prefixes if overlap(row["path"].rstrip("/"), section.argument)), None)
+    return row is not None and "proxy" in row and below(section.argument, row["path"].rstrip("/"))
 
 
 def _within(outer: DraftSection, inner: DraftSection, host: DraftServer, main: DraftServer, draft: SiteDraft) -> bool:

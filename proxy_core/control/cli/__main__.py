@@ -30,9 +30,16 @@ from proxy_core.errors import nearest
 
 COMMANDS = {
     "check": ("check_site", "List every problem of a site file, and of the files, programs and names in it."),
+    "conform": (
+        "conform",
+        "Ask another engine what it makes of a site's requests, and say where it differs from rproxy.",
+    ),
     "ctl": ("ctl", "Ask and change a service that runs."),
     "explain": ("explain_request", "Tell what would become of a request, and why."),
-    "export": ("import_export", "Make a configuration of a site file that Apache httpd serves in the same way."),
+    "export": (
+        "import_export",
+        "Make a configuration of a site file that Apache httpd or HAProxy serves in the same way.",
+    ),
     "import": ("import_export", "Make a site file of an Apache httpd configuration."),
     "init": ("init_site", "Write a small site file with comments, to start from."),
     "test": ("rule_tests", "Ask the rules every request of [[tests]], and say what comes out otherwise."),

@@ -1,4 +1,5 @@
-"""``rproxy import`` makes a site file of an httpd.conf, ``rproxy export`` the reverse; a report says what was lost.
+"""``rproxy import`` makes a site file of an httpd.conf, ``rproxy export`` the reverse, or a haproxy.cfg; a report says
+what was lost.
 
 The file is written in any case but one: a site that has errors is not exported. The exit status is 0 when nothing was
 lost, 3 when something was, and 2 when what was given could not be read as a whole. A file that is there already is
@@ -10,12 +11,11 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-import msgspec
-
 from proxy_core.apache.export import MODULES, export_site
 from proxy_core.apache.importer import import_file
 from proxy_core.apache.lexer import Unsayable
 from proxy_core.apache.report import as_json, spelled
+from proxy_core.control.cli.haproxy_export import haproxy_arguments, to_haproxy
 from proxy_core.control.cli.subcommand import (
     EXIT_BAD_SITE,
     EXIT_LOSSES,
@@ -26,6 +26,7 @@ from proxy_core.control.cli.subcommand import (
     site_argument,
     sound,
     tell,
+    tell_json,
     written,
 )
 from proxy_core.printable import printable_json
@@ -42,10 +43,11 @@ def _import_arguments(parser: ArgumentParser) -> None:
 
 def _export_arguments(parser: ArgumentParser) -> None:
     site_argument(parser)
-    parser.add_argument("--to", choices=("apache",), required=True, help="what to export to")
+    parser.add_argument("--to", choices=("apache", "haproxy"), required=True, help="what to export to")
     parser.add_argument(
         "--modules", type=Path, default=MODULES, metavar="FOLDER", help="where httpd has its modules (%(default)s)"
     )
+    haproxy_arguments(parser)
     _output_arguments(parser)
 
 
@@ -79,6 +81,8 @@ def _export(given: Namespace) -> int:
     if found is None:
         return EXIT_BAD_SITE
     document, site = found
+    if given.to == "haproxy":
+        return to_haproxy(document, site, given)
     output: Path | None = given.output
     beside = output.parent if output is not None else given.site.parent
     try:
@@ -90,7 +94,7 @@ def _export(given: Namespace) -> int:
         return EXIT_BAD_SITE
     losses = [document.located(loss) for loss in made.losses]
     if given.report == "json":
-        tell(printable_json(msgspec.json.format(msgspec.json.encode({"losses": losses})).decode()))
+        tell_json({"losses": losses})
     else:
         report_all(losses)
     return EXIT_LOSSES if losses else 0
@@ -100,7 +104,9 @@ IMPORT = Subcommand(_import_arguments, _import)
 EXPORT = Subcommand(
     _export_arguments,
     _export,
-    "What httpd cannot say is listed on standard error, with its place in the site file and the reason. The exit "
+    "What cannot be said is listed on standard error, with its place in the site file and the reason. The exit "
     "status is 0 when nothing was lost, 3 when something was, 2 when the site file has errors (then nothing is "
-    "written). Try the result with: apache2 -t -f httpd.conf",
+    "written). Try the result with: apache2 -t -f httpd.conf. An export to HAProxy is asked every kind of request that "
+    "the site is about before it is written, beside rproxy (rproxy conform); what HAProxy cannot say goes to an rproxy "
+    "behind it, whose site file is written too.",
 )

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from proxy_core import __version__
 from proxy_core.errors import Problem, errors, nearest
-from proxy_core.printable import printable_lines
+from proxy_core.printable import printable_json, printable_lines
 
 if TYPE_CHECKING:
     from proxy_core.config.model import Site
@@ -174,6 +174,13 @@ def tell(text: str) -> None:
     """Say on standard error what is wrong, or what happens, in lines that a terminal can show."""
     with suppress(OSError):  # a full disk, or nobody who reads
         print(printable_lines(text), file=sys.stderr, flush=True)
+
+
+def tell_json(content: Any) -> None:
+    """Say something on standard error for programs."""
+    import msgspec
+
+    tell(printable_json(msgspec.json.format(msgspec.json.encode(content)).decode()))
 
 
 def report_all(problems: Iterable[Problem], prefix: str = "") -> None:

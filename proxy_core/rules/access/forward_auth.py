@@ -179,7 +179,8 @@ def understood(asked: ForwardAuth, status: int, lines: Sequence[bytes], body: by
         control = tokens([line.partition(b":")[2] for line in lines if _name(line) == b"cache-control"])
         kept = tuple(line for line in lines if _name(line) in wanted)
         return ServiceAnswer(status, lines=kept, stored=not control & {b"no-store", b"no-cache"})
-    if status in REFUSALS or (status in REDIRECTS and sum(_name(line) == b"location" for line in lines) == 1):
+    targets = [_value(line) for line in lines if _name(line) == b"location"]
+    if status in REFUSALS or (status in REDIRECTS and len(targets) == 1 and targets[0]):
         return ServiceAnswer(status, lines=tuple(line for line in lines if _name(line) != b"date"), body=body)
     what = "without one Location" if status in REDIRECTS else "which is neither 2xx nor 401, 403 or a redirect"
     return ServiceAnswer(0, f"it answered {status}, {what}")

@@ -51,7 +51,7 @@ class HeaderScope(Scope):
         elif name[:5].upper() == "HTTP_" and name.upper() in VARIABLES:
             self.looked_at.append(name[5:].replace("_", "-").title())
         folded = name.upper()
-        if folded in _OF_FILES:
+        if folded.removeprefix("SSL:") in _OF_FILES:
             self.file = self.where()
             if folded == "HANDLER" and 0 < self.status < 300 and not self.file.startswith("proxy:"):
                 return self._type()  # of itself a type is handled by the default handler

@@ -70,6 +70,7 @@ def _below(folder: str, file: str) -> str:
 def _elsewhere(scope: Scope, extras: Extras, reading: Reading) -> InternalRedirect:
     """Variables go along with REDIRECT_ before their names, beside httpd's own (``internal_internal_redirect``)."""
     query = "" if scope.args is None else "?" + scope.args
-    env = tuple((f"REDIRECT_{name}", value) for name, value in (*scope.env.values(), ("STATUS", "200")))
+    own = (*scope.env.values(), ("SCRIPT_URL", scope.env_value("SCRIPT_URL")), ("STATUS", "200"))
+    env = tuple((f"REDIRECT_{name}", value) for name, value in own)
     target = escaped(scope.below_root(scope.uri), reading) + query.encode("latin-1")
     return InternalRedirect(target, env, extras, scope.ended)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from proxy_core.config.folders import FILES
 from proxy_core.config.model import Site
-from proxy_core.rules.decision import BoundRoute, Decision, Forward, Respond
+from proxy_core.rules.decision import NO_EXTRAS, BoundRoute, Decision, Forward, Respond
 from proxy_core.rules.locations import subject
 from proxy_core.rules.rewriting.per_directory import InternalRedirect
 from proxy_core.rules.text.variables import Scope
@@ -58,6 +58,8 @@ def of_folder(file: str, decision: Forward, made: Found, scope: Scope, site: Sit
             asked = subject(ahead.path, found, site).file
         if not asked or scope.fact("file", "-f", asked) is not None:
             scope.env = ahead.env
+            if isinstance(found, Forward):
+                found = found._replace(extras=(found.extras or NO_EXTRAS)._replace(of_index=(ahead.path, ahead.args)))
             return found
     if refused is not None:
         return refused

@@ -119,9 +119,9 @@ class Scope(Struct):
             return variable[1]
         match name.upper():
             case "SCRIPT_URL":
-                return self.path
+                return self.env.get("redirect_script_url", ("", self.path))[1]
             case "SCRIPT_URI":
-                return ourselves(self) + self.path
+                return ourselves(self) + self.env.get("redirect_script_url", ("", self.path))[1]
         return self.fact("osenv", name, "") or ""
 
     def mapped(self, name: str, key: str) -> str | None:

@@ -25,11 +25,12 @@ class Answer:
     not among them. ``length`` is the field's number or UNTIL_CLOSE or CHUNKED; ``addresses`` are the indexes of lines
     that hold URLs of the upstream; ``reusable`` says that the connection outlives the message. An upstream repeats its
     heads, so one Answer may serve many requests: nothing in it changes, but for ``ready``, the head as it was last
-    written for a plain client. ``upgrade`` is the protocol that a 101 names."""
+    written for a plain client, and ``terms``, what a cache made of it last. ``upgrade`` is the protocol that a 101
+    names."""
 
     __slots__ = (
         "addresses", "challenges", "dated", "length", "lines", "raw", "ready", "ready_for", "reusable", "status",
-        "upgrade",
+        "terms", "upgrade",
     )  # fmt: skip
 
     def __init__(self, raw: bytes, status: int, lines: list[bytes]) -> None:
@@ -43,6 +44,7 @@ class Answer:
         self.reusable = False
         self.ready = b""
         self.ready_for: object = None
+        self.terms: object = None
         self.upgrade = b""
 
 

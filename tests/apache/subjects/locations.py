@@ -16,7 +16,14 @@ IN: list[tuple[str, str, list[dict[str, Any]]]] = [
 
 OUT = [
     ('[[locations]]\npath = "/a"\nmethods = ["GET", "POST"]', "<Location /a>\n    AllowMethods GET POST"),
+    ('[[locations]]\npath = "//a"\nmethods = ["GET"]', "<Location /a>\n    AllowMethods GET"),
     ('[[locations]]\npath = "/a"\nmethods = ["*"]', "<Location /a>\n    AllowMethods reset"),
     ("[site]\ndocument_root = '/srv/www'\n[[locations]]\nfolder_regex = '^/srv/www/p'\nrequire = ['ip 10']",
      "<DirectoryMatch ^/srv/www/p>\n    Require ip 10"),
+    ('[listeners.l]\naddress = ":80"\n[hosts.h]\nnames = ["h.test"]\n[[locations]]\nid = "a"\npath = "/a"\n'
+     '[[rewrites]]\nhost = "h"\nlocation = "a"\npattern = "x"\nsubstitution = "-"\nflags = ["F"]',
+     "ServerName h.test\n\n    <Location /a>\n        RewriteEngine On\n        RewriteRule x - [F]"),
+    ("[site]\ndocument_root = '/srv/www'", "<Directory />\n    AllowOverride None\n</Directory>"),
+    ('[[headers]]\nname = "X"\nvalue = "%{REMOTE_ADDR}s"', "LoadModule ssl_module"),
+    ('[[headers]]\nname = "X"\nvalue = "expr=%{SSL_PROTOCOL}"', "LoadModule ssl_module"),
 ]  # fmt: skip

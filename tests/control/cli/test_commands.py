@@ -77,7 +77,7 @@ def test_each_command_has_help_that_begins_with_its_line(name: str, capsys: pyte
         ("rproxy", ["chekc", "x.toml"], "chekc is no command, and there is no file of that name; did you mean check?"),
         ("rproxy", ["chekc"], "did you mean check?"),
         ("rproxy", ["exprot", "--to", "apache", "x.toml"], "did you mean export?"),
-        ("rproxy", ["frobnicate"], "; the commands are check, ctl, explain, export, import, init, test"),
+        ("rproxy", ["frobnicate"], "; the commands are check, conform, ctl, explain, export, import, init, test"),
         ("rproxy", ["--alow-empty", "x.toml"], "unrecognized arguments: --alow-empty; did you mean --allow-empty?"),
         ("rproxy", ["explain", "x.toml", "/", "--jsno"], "did you mean --json?"),
         ("rproxy", ["export", "x.toml", "--to", "apache", "--modlues=/x"], "did you mean --modules?"),
