@@ -8,6 +8,7 @@ confirmed, by a key on any page.
 from __future__ import annotations
 
 import shlex
+from datetime import datetime
 from typing import Any, cast
 
 from textual import work
@@ -66,6 +67,8 @@ class ChangingApp(App[Ending], inherit_bindings=False):
     """As in ConsoleVerbs."""
     time: TimeCursor
     """As in ConsoleVerbs."""
+    notes_anyway = False
+    """Notes are written though nothing may be changed: of a recording, which serves nobody."""
     _author: str
     """Who works at the console."""
 
@@ -190,13 +193,14 @@ class ChangingApp(App[Ending], inherit_bindings=False):
 
     @work(exclusive=True, group="note")
     async def action_note(self) -> None:
-        """Write a note of the last hour."""
-        if self.read_only:
+        """Write a note of the hour before the moment that is shown."""
+        if self.read_only and not self.notes_anyway:
             self.refused(Refused(problems=(READ_ONLY,)))
             return
-        self.ctl = "rproxy ctl note"
+        at = self.snapshot.at if self.time.at is not None else 0.0
+        self.ctl = "rproxy ctl note" + f" --at '{datetime.fromtimestamp(at):%Y-%m-%d %H:%M:%S}'" * bool(at)
         try:
-            folder = (await self.engine.note(3600.0)).folder
+            folder = (await self.engine.note(3600.0, at)).folder
             self.say(f"note written to {middle(folder, self.size.width - 20)}", "success")  # its name is at the end
         except OSError as error:
             self.say(f"the note cannot be written: {error}", "error")

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from contextlib import suppress
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import uvloop
 
+from proxy_core.control.cli.asked_moment import moment_of
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE
 from proxy_core.control.recording.recorded_view import RecordedView, Unreadable
 from proxy_core.printable import printable_lines
@@ -22,21 +21,6 @@ from rproxy_tui.app import ConsoleApp
 from rproxy_tui.driver import ConsoleDriver, tell
 from rproxy_tui.time_cursor import TimeCursor
 from rproxy_tui.traces import keep_trace, log_to, state_folder
-
-TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%H:%M:%S", "%H:%M")
-"""How a moment is said: with its day, or the last such time before the end."""
-
-
-def moment_of(text: str, end: float) -> float:
-    """The moment that a text says, in seconds since the epoch; ``end`` is that of the recording. Raises ValueError."""
-    for form in TIMES:
-        with suppress(ValueError):
-            said = datetime.strptime(text, form)
-            if "%Y" in form:
-                return said.timestamp()
-            at = datetime.combine(datetime.fromtimestamp(end).date(), said.time())
-            return (at if at.timestamp() <= end else at - timedelta(days=1)).timestamp()
-    raise ValueError(f"{text} is no time: say 02:30, 02:30:15 or '2026-11-30 02:30'")
 
 
 def shown(file: Path, begin: str = "") -> int:
@@ -60,6 +44,7 @@ def shown(file: Path, begin: str = "") -> int:
 async def _console(view: RecordedView, begin: float | None) -> int:
     log_to(state_folder())
     app = ConsoleApp(view, read_only=True, driver_class=ConsoleDriver)
+    app.notes_anyway = True
     app.time = TimeCursor(view.span)
     app.time.at = begin
     loop = asyncio.get_running_loop()

@@ -43,7 +43,7 @@ async def ban_client(console: ConsoleVerbs, client: str) -> None:
     """Keep a client out for as long as the person says."""
     now = console.engine.snapshot().at
     if not client:
-        console.say("Nobody knows the client of this request: there is nothing to ban.")
+        console.say("Nobody knows the client: there is nothing to ban.")
         return
 
     def command(span: str) -> Change | str:

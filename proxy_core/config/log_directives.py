@@ -23,8 +23,8 @@ FREE = "ioenC"
 """Directives that need a name of the user's own: a field of the request or answer, a variable, a note, a cookie."""
 
 OURS = (
-    "route", "balancer", "member", "attempts", "retries", "queued", "waited", "first", "total", "cause", "cache", "age",
-    "generation",
+    "route", "rule", "balancer", "member", "attempts", "retries", "queued", "waited", "first", "total", "cause",
+    "cache", "age", "generation",
 )  # fmt: skip
 """Names of %{NAME}x, those of the JSON log."""
 

@@ -217,8 +217,9 @@ class Engine:
     async def what_if(self, command: Command) -> Foreseen:
         return await self._explainer.what_if(command)
 
-    async def note(self, since: float) -> IncidentNote:
-        return await written(self._editor, self._recorder, self.snapshot(), self.history(), since)
+    async def note(self, since: float, at: float = 0.0) -> IncidentNote:
+        moment = self.snapshot_at(at) if at else self.snapshot()
+        return await written(self._editor, self._recorder, moment, self.history(), since)
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         return await self._explainer.tests()
@@ -226,12 +227,9 @@ class Engine:
     def site(self) -> SiteState:
         editor, rules = self._editor, self._current.rules
         return SiteState(
-            generation=rules.generation,
-            revision=editor.revision,
-            site=rules.site,
-            text=editor.document.text,
+            generation=rules.generation, revision=editor.revision, site=rules.site, text=editor.document.text,
             file=str(self.file),
-        )
+        )  # fmt: skip
 
     def problems(self) -> tuple[Problem, ...]:
         return (

@@ -15,6 +15,7 @@ from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
 from proxy_core.runtime.fact_lookups import Outside
 from proxy_core.runtime.maps.store import MapStore
+from proxy_core.runtime.process_limits import giving_way
 from proxy_core.runtime.recent_requests import Recorder
 from proxy_core.runtime.registry import Registry
 from proxy_core.runtime.rule_set import Current
@@ -69,7 +70,8 @@ class Explainer:
 
         plan = await self._editor.outcome(command)
         async with self._foreseeing:
-            return await try_out(plan, self._current.rules, self._maps, self._recorder, self._registry)
+            with giving_way():
+                return await try_out(plan, self._current.rules, self._maps, self._recorder, self._registry)
 
     async def tests(self) -> tuple[TestOutcome, ...]:
         """What comes of each row of [[tests]] now."""

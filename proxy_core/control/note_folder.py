@@ -44,7 +44,7 @@ async def written(
 
     at, entries = snapshot.at, editor.history.entries[-MOST - 1 :]
     kept_longer = recorder.kept_after(0, MOST_KEPT, failed=True)
-    failing = [each for each in kept_longer if max(each.status, each.cut) >= 500 and each.at >= at - since]
+    failing = [each for each in kept_longer if max(each.status, each.cut) >= 500 and at - since <= each.at <= at]
     told, lines = await asyncio.to_thread(shown)
     facts = NoteFacts(
         file=editor.file.name, at=at, since=at - since, troubles=snapshot.troubles, generations=told,

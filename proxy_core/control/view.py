@@ -361,8 +361,8 @@ class EngineView(Protocol):
     async def what_if(self, command: Command) -> Foreseen:
         """What the command would do to the requests that are kept. Raises ValueError for what would be refused."""
 
-    async def note(self, since: float) -> IncidentNote:
-        """Write a note of the last ``since`` seconds. Raises OSError."""
+    async def note(self, since: float, at: float = 0.0) -> IncidentNote:
+        """Write a note of the ``since`` seconds before ``at``, an epoch second or 0 for now. Raises OSError."""
 
     async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:
         """Throw out what is kept of a URL, of URLs that begin so, of a tag, or all; how many. Raises OSError."""

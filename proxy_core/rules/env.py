@@ -22,6 +22,7 @@ from proxy_core.http.request_view import spellings
 from proxy_core.http.target import readable
 from proxy_core.rules.decision import Step, Trace
 from proxy_core.rules.expression import evaluation
+from proxy_core.rules.facts import Unknown
 from proxy_core.rules.text import pattern, template
 from proxy_core.rules.text.pattern import Groups, Pattern
 from proxy_core.rules.text.template import Template
@@ -133,6 +134,8 @@ def _field(names: Pattern) -> Callable[[Scope], str]:
     """The last field of a request whose name, as it was spelled first, the pattern finds (``match_headers``)."""
 
     def look(scope: Scope) -> str:
+        if scope.facts.lost is not None and scope.facts.lost(""):
+            raise Unknown(("field", "", ""))
         fitting = [name for name in spellings(scope.view.head) if names.search(name) is not None]
         return scope.header(fitting[-1]) or "" if fitting else ""
 

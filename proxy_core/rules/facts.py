@@ -23,6 +23,11 @@ Ask = Callable[[FactKey], tuple[bool, str | None]]
 """(True, answer) when it is known at once, None being "there is none"; (False, None) when it takes waiting."""
 
 
+Lost = Callable[[str], bool]
+"""Whether nobody knows any more what a request said in a field, by its lower-case name; of "", whether other fields may
+have been there."""
+
+
 class Need(NamedTuple):
     """A Decision: get the answer for ``key``, add it to the facts, and decide again."""
 
@@ -38,10 +43,12 @@ class Unknown(Exception):
 
 
 class Facts(Struct, eq=False):
-    """The answers that one request got, in the order in which it asked. Without ``ask`` nothing else is known."""
+    """The answers that one request got, in the order in which it asked. Without ``ask`` nothing else is known. ``lost``
+    says what is not known of the request itself, where it is one of a recording."""
 
     answers: dict[FactKey, str | None] = field(default_factory=dict)
     ask: Ask | None = None
+    lost: Lost | None = None
 
     def answer(self, kind: str, name: str, key: str) -> str | None:
         """The answer, None for "there is none". Raises Unknown where it takes waiting."""

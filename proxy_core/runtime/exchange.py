@@ -15,6 +15,7 @@ from proxy_core.http.request_view import RequestView
 from proxy_core.rules.decision import BoundRoute, Extras
 from proxy_core.rules.facts import NOTHING, Facts
 from proxy_core.rules.host_rules import HostRules
+from proxy_core.rules.rule_state import RuleState
 from proxy_core.runtime.rule_set import RuleSet
 
 CLIENT_LEFT = 499
@@ -94,3 +95,14 @@ class Exchange:
     def host_rules(self) -> HostRules:
         """The rules of its host, also where it was refused before it was decided."""
         return self.host or self.rules.program.host_of(self.view)
+
+    @property
+    def rule(self) -> RuleState | None:
+        """The rewrite rule that decided it; else the last that matched, None for none. Rows that are no rules leave
+        hits as well: an exception to a route."""
+        route, extras = self.route, self.extras
+        if route is not None and route.rows == "rewrites":
+            return route.state
+        if extras is None or not extras.hits:
+            return None
+        return next((state for state in reversed(extras.hits) if state.key[0] == "rewrites"), None)

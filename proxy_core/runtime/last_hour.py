@@ -46,7 +46,7 @@ class CellKey(NamedTuple):
     member: MemberKey | None
     route: RuleKey | None
     rule: RuleKey | None
-    """The last rewrite rule that matched."""
+    """The rewrite rule that decided, else the last that matched."""
     shape: str
 
 
@@ -106,7 +106,7 @@ class LastHour:
                 self._count(exchange, 1)
 
     def _count(self, exchange: Exchange, weight: int) -> None:
-        member, route, extras = exchange.member, exchange.route, exchange.extras
+        member, route = exchange.member, exchange.route
         line = (exchange.view.method, exchange.view.target)
         shape = self._shapes.get(line)
         if shape is None:
@@ -116,7 +116,7 @@ class LastHour:
         key = (
             member.key if member is not None else None,
             route.state if route is not None else None,
-            extras.hits[-1] if extras is not None and extras.hits else None,
+            exchange.rule,
             shape,
         )
         cell = self._open.get(key)

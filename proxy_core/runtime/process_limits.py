@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import resource
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 
 def settle(young: int = 20_000, walks: int = 50, again: int = 100) -> None:
@@ -14,6 +16,22 @@ def settle(young: int = 20_000, walks: int = 50, again: int = 100) -> None:
     each; after so many such ``walks`` all that were young since, and after so many of these ``again`` all."""
     gc.freeze()
     gc.set_threshold(young, walks, again)
+
+
+@contextmanager
+def giving_way(most: int = 5_000, turn: float = 0.0005) -> Iterator[None]:
+    """For long work beside requests, in a thread or in slices. Walks over young objects come sooner, and hold the loop
+    for less; those over more come as rarely as before. A thread lets the loop run after so many seconds (``turn``)."""
+    young, walks, again = gc.get_threshold()
+    interval = sys.getswitchinterval()
+    if young > most:
+        gc.set_threshold(most, walks * young // most, again)
+    sys.setswitchinterval(min(interval, turn))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(young, walks, again)
 
 
 def open_standard_descriptors() -> None:

@@ -122,8 +122,9 @@ class FormScreen(ModalScreen[Applied | None], Fitted[Applied | None]):
         await asyncio.sleep(pause)
         await self._outcome()
 
-    async def _outcome(self) -> Change | None:
-        """Check what is in the form and show it. The Change when it may be applied."""
+    async def _outcome(self, refused: str = "") -> Change | None:
+        """Check what is in the form and show it. The Change when it may be applied; ``refused`` says what a key does
+        not do when it may not."""
         if left(self):
             return None
         state = self.console.engine.site()
@@ -131,13 +132,13 @@ class FormScreen(ModalScreen[Applied | None], Fitted[Applied | None]):
         if now is None:
             gone = Problem(what=f"{thing(self.draft.address)} is gone: {self._meanwhile}", todo="what is here is kept")
             self._show({}, (gone,), "")
-            self._state("", 1)
+            self._state("", 1, refused)
             return None
         self._now = now
         made, wrong = change(merged(self.draft, now, self.texts), self.texts)
         if made is None:
             self._show(wrong, (), "")
-            self._state("nothing changed yet" if not wrong else "", len(wrong))
+            self._state("nothing changed yet" if not wrong else "", len(wrong), refused)
             return None
         made = made_on(made, state.revision)
         preview = await self.console.engine.preview(made)
@@ -145,7 +146,7 @@ class FormScreen(ModalScreen[Applied | None], Fitted[Applied | None]):
             return None
         self._show({}, preview.problems, preview.diff)
         faults = len(errors(preview.problems))
-        self._state("" if faults else "asks whose to keep" if self._clashes else made.sentence, faults)
+        self._state("" if faults else "asks whose to keep" if self._clashes else made.sentence, faults, refused)
         return None if faults else made
 
     @property
@@ -174,12 +175,13 @@ class FormScreen(ModalScreen[Applied | None], Fitted[Applied | None]):
         self.query_one(".form").set_class(bool(lines or diff), "-outcome")
         self.query_one(Diff).show(diff, "")
 
-    def _state(self, words: str, faults: int = 0) -> None:
-        """The last row of the form: what Enter would do, or why it does nothing."""
+    def _state(self, words: str, faults: int = 0, refused: str = "") -> None:
+        """The last row of the form: what Enter would do, or why it does nothing, nor the key that was ``refused``."""
         if faults:
-            words = "✗ one thing to put right first" if faults == 1 else f"✗ {faults} things to put right first"
+            things = "one thing" if faults == 1 else f"{faults} things"
+            words = f"✗ {refused}{things} to put right first"
         elif words == "nothing changed yet":
-            words = f"· {words}"
+            words = f"· {refused}{words}"
         else:
             words = f"enter: {words}   ctrl+t: for 60 s   f2: what if"
         style = "$text-error" if faults else "$text-muted"
@@ -194,7 +196,7 @@ class FormScreen(ModalScreen[Applied | None], Fitted[Applied | None]):
     async def action_apply(self, for_now: bool = False) -> None:
         """Apply what is in the form; ``for_now`` so that it is to be confirmed."""
         self.workers.cancel_group(self, "check")
-        made = await self._outcome()
+        made = await self._outcome("nothing is applied: ")
         if made is None or (self._clashes and not await self._ours()):
             return
         result = await self.console.submit(for_a_while(made) if for_now else made)
@@ -207,7 +209,8 @@ class FormScreen(ModalScreen[Applied | None], Fitted[Applied | None]):
     @work(exclusive=True, group="apply", name=APPLY)
     async def action_what_if(self) -> None:
         """Try it out on the requests that are kept."""
-        if (made := await self._outcome()) is not None:
+        self.workers.cancel_group(self, "check")
+        if (made := await self._outcome("nothing is tried out: ")) is not None:
             await self.console.ask(await foretold(self.console.engine, made))
 
     async def _ours(self) -> bool:

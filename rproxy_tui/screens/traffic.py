@@ -35,7 +35,7 @@ NEAR = 0.3
 """Seconds that a line takes on which what one pauses on is fetched at once."""
 COUNTED_AGAIN = 1.0
 """Seconds after which groups are counted anew."""
-OF_LOG = ("follow", "search", "find", "why", "ban", "copy", "copy_curl", "only", "without")
+OF_LOG = ("follow", "search", "find", "why", "copy", "copy_curl", "only", "without")
 OF_GROUPS = ("then", "order")
 """Actions that are there while the log, or the groups, are to be seen."""
 
@@ -60,7 +60,8 @@ class TrafficPage(Page):
                 tooltip="all requests, failed ones, slow ones"),
         Binding("n", "find(1)", "Next", show=False, id="find_next", tooltip="next match below"),
         Binding("N", "find(-1)", "Previous", show=False, id="find_previous", tooltip="next match above"),
-        Binding("b", "ban", "Ban", show=False, id="ban", tooltip="keep the client under the cursor out for a while"),
+        Binding("b", "ban", "Ban", show=False, id="ban",
+                tooltip="keep the client of the request, or of the group, under the cursor out for a while"),
         Binding("Y", "copy", "Copy", show=False, id="copy", tooltip="copy the request under the cursor as a line"),
         Binding("c", "copy_curl", "Copy as curl", show=False, id="copy_curl",
                 tooltip="copy a curl command that asks the same"),
@@ -297,8 +298,13 @@ class TrafficPage(Page):
 
     @work
     async def action_ban(self) -> None:
-        if record := self.requests.tail.current:
-            await ban_client(self.console, record.client)
+        if not self._grouped:
+            if record := self.requests.tail.current:
+                await ban_client(self.console, record.client)
+        elif (client := self.groups.client) is None:
+            self.console.say("these groups have no client in common: g and t group by client")
+        else:
+            await ban_client(self.console, client)
 
     # search
 

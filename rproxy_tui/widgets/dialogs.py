@@ -131,29 +131,30 @@ class Prompt(Dialog[C | None]):
 
     @work(exclusive=True, name=APPLY)
     async def on_input_submitted(self) -> None:
-        if command := await self._outcome():
+        if command := await self._outcome("nothing is applied"):
             self.dismiss(command)
 
     @work(exclusive=True, name=APPLY)
     async def action_apply_for_a_while(self) -> None:
         """As enter, but it is to be confirmed."""
-        if command := await self._outcome():
+        if command := await self._outcome("nothing is applied"):
             self.dismiss(for_a_while(command))
 
     @work(exclusive=True, name=APPLY)
     async def action_what_if(self) -> None:
         """Try it out on the requests that are kept."""
-        if command := await self._outcome():
+        if command := await self._outcome("nothing is tried out"):
             await self.app.push_screen_wait(await foretold(self._engine, command))
 
-    async def _outcome(self) -> C | None:
-        """Show what the text would do; the command, if it would not be refused."""
+    async def _outcome(self, refused: str = "") -> C | None:
+        """Show what the text would do; the command, if it would not be refused. Else ``refused`` says what a key does
+        not do."""
         if left(self):
             return None
         text = self.query_one(Input).value
         command = self._command(text)
         if isinstance(command, str):
-            self._show(Content.styled(command, "$text-warning"))
+            self._show(Content.styled(f"✗ {refused}: {command}" if refused else command, "$text-warning"))
             return None
         command = made_on(command, self._engine.site().revision)
         preview = await self._engine.preview(command)
@@ -164,8 +165,11 @@ class Prompt(Dialog[C | None]):
         if effect := self._effect(text):
             parts.append(Content(effect))
         said = Content.styled(printable(line(command)), "$text-muted")
+        unsound = bool(errors(preview.problems))
+        if unsound and refused:
+            parts.insert(0, Content.styled(f"✗ {refused}: put right first what is wrong", "$text-error"))
         self._show(Content("\n").join([*parts, coloured(lines), *map(worded, new), said]))
-        return None if errors(preview.problems) else command
+        return None if unsound else command
 
     def _show(self, outcome: Content) -> None:
         if not left(self):

@@ -25,6 +25,7 @@ from proxy_core.control.door.link import Link
 from proxy_core.control.editing.commands import Applied
 from proxy_core.control.editing.pending import Pending
 from proxy_core.control.view import Saved, Snapshot
+from proxy_core.control.watching.member_standing import by_standing
 from proxy_core.errors import Problem
 from rproxy_tui.content import Content
 from rproxy_tui.keys import PAGES
@@ -180,13 +181,9 @@ def line(link: Link) -> Part:
 
 
 def members(snapshot: Snapshot) -> tuple[Content, ...]:
-    """How many members are up, ill, draining and down (disabled ones are down by intention and not counted), with the
-    signs that the tables have for them."""
-    present = [member for member in snapshot.members if not member.retired and member.status != "disabled"]
-    draining = sum(member.status == "draining" for member in present)
-    down = sum(member.status == "enabled" and not member.well for member in present)
-    ill = sum(member.status == "enabled" and member.well and member.ill != "" for member in present)
-    up = len(present) - draining - down - ill
+    """How many members are up, ill, draining and down (those out of service are so by intention and not counted), with
+    the signs that the tables have for them."""
+    up, ill, draining, down, _ = map(len, by_standing(snapshot.members).values())
     states = [
         (up, f"● {up}", "up", "$text-success" if up else "$text-muted"),
         (ill, f"▲ {ill}", "ill", "$text-error"),

@@ -71,6 +71,12 @@ class GroupTable(RowTable[RequestGroup], inherit_bindings=False):
         self.groups: dict[str, RequestGroup] = {}
         super().__init__(columns(self.by), "no request to group: the filter lets none through", id="groups")
 
+    @property
+    def client(self) -> str | None:
+        """Whom the group under the cursor is of; None where it is of no client, "" where nobody knows who it is."""
+        group = self.groups.get(self.cursor)
+        return group.names[self.by.index("client")] if group and "client" in self.by else None
+
     def next_by(self) -> None:
         """Group by the next thing, and that alone."""
         self.by = (_next(self.by[0], [*BY]),)

@@ -20,6 +20,7 @@ from textual.binding import Binding
 from proxy_core.config.destination import destination
 from proxy_core.config.model import Route, Site
 from proxy_core.control.view import MemberLoad, Snapshot
+from proxy_core.control.watching.member_standing import standing
 from proxy_core.http.target import balancer
 from rproxy_tui import words
 from rproxy_tui.widgets.charts import sparkline
@@ -261,7 +262,7 @@ class BalancerTable(RowTable[ShownBalancer]):
 
         def shown(name: str) -> ShownBalancer:
             members = [load for load in loads[name] if not load.retired]
-            up = sum(load.status == "enabled" and load.well and not load.ill for load in members)
+            up = sum(standing(load) == "up" for load in members)
             style = "muted" if not members else "good" if up == len(members) else "warning" if up else "error"
             return ShownBalancer(
                 name=name,

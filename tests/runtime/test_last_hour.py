@@ -19,7 +19,7 @@ MEMBER = SimpleNamespace(key=MemberKey("shop", "a"))
 
 def exchange(target: str = "/", status: int = 200, took: float = 0.01, **more: Any) -> Exchange:
     view = SimpleNamespace(method=b"GET", target=target.encode())
-    made = {"view": view, "member": MEMBER, "route": ROUTE, "extras": None, "status": status, "cut": 0, **more}
+    made = {"view": view, "member": MEMBER, "route": ROUTE, "rule": None, "status": status, "cut": 0, **more}
     return cast(Exchange, SimpleNamespace(**made, started=100.0, finished=100.0 + took))
 
 
@@ -52,7 +52,7 @@ def test_a_cell_is_of_one_member_route_rule_and_shape() -> None:
     hour = LastHour()
     rule = RuleState(("rewrites", "old"))
     hour.add([exchange("/item/1"), exchange("/item/2"), exchange("/item/3", member=None)], 1)
-    hour.add([exchange("/item/4", extras=SimpleNamespace(hits=(rule,)))], 1)
+    hour.add([exchange("/item/4", rule=rule)], 1)
     shape = "GET /item/{n}"
     assert {key: cell.requests for key, cell in cells(hour).items()} == {
         CellKey(MemberKey("shop", "a"), ("routes", "shop"), None, shape): 2,

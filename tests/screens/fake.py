@@ -134,7 +134,7 @@ class FakeEngine(MadeUpNumbers, EngineView):
         return Foreseen(judged=10, elsewhere=5, unjudged=2, since=self.now, ways=(way,), more=0, members=(load,),
                         sessions=(), by_load=())  # fmt: skip
 
-    async def note(self, since: float) -> IncidentNote:
+    async def note(self, since: float, at: float = 0.0) -> IncidentNote:
         return IncidentNote(folder=f"/state/notes/{since:.0f}", files=("README.md",), text="# note")
 
     async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:

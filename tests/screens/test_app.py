@@ -101,7 +101,7 @@ async def test_y_copies_the_line_of_the_last_change_on_every_page(page: str) -> 
 
 async def test_where_a_note_was_written_is_told_to_its_end_however_deep_that_is() -> None:
     class Deep(FakeEngine):
-        async def note(self, since: float) -> IncidentNote:
+        async def note(self, since: float, at: float = 0.0) -> IncidentNote:
             return IncidentNote(folder=f"/var/lib{'/deep' * 20}/note-142655", files=(), text="")
 
     async with console(Deep(), (80, 24)) as pilot:

@@ -7,8 +7,10 @@ from msgspec.structs import replace
 
 from proxy_core.config.model import Ban, Site
 from proxy_core.control.editing.commands import Change, Delete, Insert, Set
+from proxy_core.rules.access.networks import seen_as
 from rproxy_tui.palette import entries
 from rproxy_tui.sentences import about_ban, ban
+from rproxy_tui.widgets.group_table import GroupTable
 from tests.screens.fake import FakeEngine
 from tests.screens.helpers import console, settled, text, until
 
@@ -69,7 +71,17 @@ async def test_a_key_bans_the_client_under_the_cursor_and_the_palette_lifts_it()
     engine = FakeEngine()
     engine.advance(5)
     async with console(engine, (120, 40), "2") as pilot:
-        await pilot.press("k", "b")
+        await pilot.press("g", "b")
+        await until(pilot, lambda: "no client in common" in text(pilot.app), "a group of paths cannot be banned")  # type: ignore[arg-type]
+        groups = pilot.app.screen.query_one(GroupTable)
+        groups.by = ("client",)
+        await pilot.press("o")
+        await until(pilot, lambda: bool(groups.client), "the groups are of clients")
+        await pilot.press("b")
+        asked = f"Ban {seen_as(groups.client or '')} for how long?"
+        await until(pilot, lambda: asked in text(pilot.app), "the same for a group")  # type: ignore[arg-type]
+        await until(pilot, lambda: "rproxy ctl" in text(pilot.app), "its line")  # type: ignore[arg-type]
+        await pilot.press("escape", "escape", "k", "b")
         await settled(pilot)
         assert "for how long?" in text(pilot.app)  # type: ignore[arg-type]
         await pilot.press("2", "h", "enter")

@@ -16,7 +16,7 @@ from rproxy_tui.app import ConsoleApp
 from rproxy_tui.screens.form import FormScreen
 from rproxy_tui.widgets.form import FieldRow, manual
 from tests.screens.fake import FakeEngine
-from tests.screens.helpers import SIZES, console, settled, text, until
+from tests.screens.helpers import SIZES, console, text, until
 
 MEMBER: Address = ("balancers", "backend", "members", "b")
 
@@ -57,8 +57,10 @@ async def test_an_unsound_value_is_named_beside_its_field_and_enter_does_nothing
         lines = text(app).splitlines()
         row = next(n for n, line in enumerate(lines) if "weight" in line)
         assert "✗" in lines[row + 1]
+        await pilot.press("f2")
+        await shows(pilot, "✗ nothing is tried out: one thing to put right first")
         await pilot.press("enter")
-        await settled(pilot)
+        await shows(pilot, "✗ nothing is applied: one thing to put right first")
         assert isinstance(app.screen, FormScreen)
         assert not engine.commands
         await pilot.press("backspace", "backspace")

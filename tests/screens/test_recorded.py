@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from proxy_core.control.cli.asked_moment import moment_of
 from proxy_core.control.recording.recorded_view import RecordedView
 from rproxy_tui.__main__ import main
 from rproxy_tui.app import ConsoleApp
-from rproxy_tui.recorded import moment_of
 from rproxy_tui.time_cursor import TimeCursor
 from tests.control.recording.night import BEGAN, recorded
-from tests.screens.helpers import console, text
+from tests.screens.helpers import console, text, until
 
 PAGES = {"1": "a ", "2": "/old/240", "3": "three", "5": "there", "7": "a journal was lost", "6": "", "4": "shop"}
 """What stands on each page."""
@@ -29,7 +29,10 @@ def view(tmp_path: Path) -> Iterator[RecordedView]:
     view.close()
 
 
-async def test_every_page_shows_it_the_cursor_goes_to_its_oldest_moment_and_q_leaves(view: RecordedView) -> None:
+async def test_every_page_shows_it_the_cursor_goes_to_its_oldest_moment_and_q_leaves(
+    view: RecordedView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     async with console(view, (120, 40), read_only=True) as pilot:
         app = pilot.app
         assert isinstance(app, ConsoleApp)
@@ -44,6 +47,12 @@ async def test_every_page_shows_it_the_cursor_goes_to_its_oldest_moment_and_q_le
         assert app.snapshot.at == BEGAN + 10
         assert "/old/9?token=(masked)" in text(app)
         assert "/old/11?" not in text(app)
+        app.notes_anyway = True
+        await pilot.press("!")
+        await until(pilot, lambda: "note written" in text(app), "the note is written")
+        (note,) = tmp_path.rglob("README.md")
+        assert f"to {datetime.fromtimestamp(BEGAN + 10):%H:%M:%S}" in note.read_text()
+        assert "/old/3?token=(masked)" in note.read_text()
         await pilot.press("q")
         await pilot.pause()
     assert app.return_value in ("drain", "serve")

@@ -53,8 +53,8 @@ Apache: CustomLog."""
 LogFormat = Annotated[str, example('%h %t "%r" %>s %{member}x')]
 """common and combined are Apache's formats of these names; json is an object a line with route, member, attempts
 and timings; anything with a % is a format of your own, in the directives of Apache's LogFormat. %{NAME}x is what
-json has: route, balancer, member, attempts, retries, queued, waited, first, total, cause, cache, age, generation; or a
-variable of the TLS connection: SSL_PROTOCOL, SSL_CIPHER, SSL_CLIENT_S_DN and their kin."""
+json has: route, rule, balancer, member, attempts, retries, queued, waited, first, total, cause, cache, age, generation;
+or a variable of the TLS connection: SSL_PROTOCOL, SSL_CIPHER, SSL_CLIENT_S_DN and their kin."""
 
 LogEnv = Annotated[str, example("!dontlog")]
 """Only requests for which this variable is set; with ! in front, for which it is not. Apache: env=."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from proxy_core.control.cli import ctl_answers
+from proxy_core.control.cli import ctl_answers, ctl_tail
 from proxy_core.control.cli.ctl_answers import EXIT_REFUSED, Call
 from proxy_core.control.cli.subcommand import EXIT_BAD_SITE, Subcommand, report_all, tell
 from proxy_core.control.door.client import Denied, DoorClient, NobodyThere
@@ -24,6 +24,7 @@ from proxy_core.control.door.socket_path import sockets
 from proxy_core.control.editing import ctl_words
 from proxy_core.control.editing.ctl_words import BadWords
 from proxy_core.control.explaining import question_line
+from proxy_core.control.recording.schema import is_database
 from proxy_core.printable import printable
 
 EXIT_USAGE = EXIT_BAD_SITE
@@ -47,7 +48,13 @@ def _nothing(_: argparse.ArgumentParser) -> None:
     """It takes nothing."""
 
 
+def _moment(parser: argparse.ArgumentParser) -> None:
+    help_ = "as it was then: 15:08, 15:08:20 or '2026-11-30 15:08'; a service knows its last hour"
+    parser.add_argument("--at", metavar="TIME", default="", help=help_)
+
+
 def _watchable(parser: argparse.ArgumentParser) -> None:
+    _moment(parser)
     parser.add_argument("--watch", action="store_true", help="again each second, until Ctrl-C")
 
 
@@ -58,6 +65,7 @@ def _path(parser: argparse.ArgumentParser) -> None:
 def _number(parser: argparse.ArgumentParser) -> None:
     about = "only this one, with its diff"
     parser.add_argument("number", nargs="?", type=int, metavar="GENERATION", help=about)
+    _moment(parser)
 
 
 def _ban(parser: argparse.ArgumentParser) -> None:
@@ -94,11 +102,13 @@ def _tail(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", dest="lines", type=int, default=None, help="begin with the last so many (10; of HAR all)")
     parser.add_argument("--once", action="store_true", help="do not wait for more")
     parser.add_argument("--har", action="store_true", help="what is kept as a HAR file, and no more")
+    _moment(parser)
 
 
 def _note(parser: argparse.ArgumentParser) -> None:
     help_ = "how far back: 30m, 1h, 24h (%(default)s)"
     parser.add_argument("--since", metavar="SPAN", default="1h", help=help_)
+    _moment(parser)
 
 
 def _watch(parser: argparse.ArgumentParser) -> None:
@@ -145,7 +155,7 @@ VERBS = {
     "merge": _of_command("Make what is not saved again, on top of what somebody else wrote.", ""),
     "history": Verb("What was applied, by whom, and what it did.", ctl_answers.history, arguments=_number),
     "explain": Verb("What would become of a request.", ctl_answers.explain, arguments=question_line.arguments),
-    "tail": Verb("Finished requests, as they come.", ctl_answers.tail, arguments=_tail),
+    "tail": Verb("Finished requests, as they come.", ctl_tail.tail, arguments=_tail),
     "test": Verb("What comes of each row of [[tests]] now.", ctl_answers.tests, arguments=_nothing),
     "problems": Verb("What is wrong now.", ctl_answers.problems, arguments=_nothing),
     "note": Verb("Write a note for a ticket.", ctl_answers.note, arguments=_note),
@@ -157,7 +167,7 @@ VERBS = {
 
 
 def _common(parser: argparse.ArgumentParser, default: Any) -> None:
-    help_ = "the socket, or its name; not needed where one service runs"
+    help_ = "the socket, or its name, or a recording; not needed where one service runs"
     parser.add_argument("-s", dest="socket", metavar="SOCKET", default=default, help=help_)
     help_ = "only while this generation is in force (exit status 4 else)"
     parser.add_argument("--if", dest="on", type=int, metavar="GEN", default=default, help=help_)
@@ -190,7 +200,10 @@ def _run(given: Namespace) -> int:
     path = named_socket(given.socket, "rproxy ctl", "-s ")
     if isinstance(path, int):
         return path
-    with closing(DoorClient(path)) as client:
+    client = _client(path)
+    if isinstance(client, int):
+        return client
+    with closing(client):
         call = Call(client, given, (given.verb, *words), given.on or 0, bool(given.json))
         try:
             return VERBS[given.verb].run(call)
@@ -204,6 +217,19 @@ def _run(given: Namespace) -> int:
             return EXIT_NOBODY
         except KeyboardInterrupt:
             return 0
+
+
+def _client(path: Path) -> DoorClient | int:
+    """Who asks the service, or the recording, at a path; else the exit status."""
+    if not is_database(path):
+        return DoorClient(path)
+    from proxy_core.control.cli.recorded_client import RecordedClient  # what answers is loaded for a recording alone
+
+    try:
+        return RecordedClient(path)
+    except OSError as error:
+        tell(printable(f"rproxy ctl: {error}"))
+        return EXIT_NOBODY
 
 
 def _own_options(given: Namespace, words: list[str]) -> list[str]:
@@ -230,7 +256,7 @@ def _own_options(given: Namespace, words: list[str]) -> list[str]:
 
 def named_socket(said: str | None, program: str, option: str) -> Path | int:
     """The socket that is meant, or the exit status where that cannot be told, which ``program`` then says."""
-    if said is not None and ("/" in said or Path(said).is_socket()):
+    if said is not None and ("/" in said or Path(said).is_socket() or is_database(Path(said))):
         return Path(said)
     running = sockets()
     found = [path for path in running if said in (None, path.name, path.stem)]

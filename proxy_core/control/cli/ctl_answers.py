@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
-from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,11 +12,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy_core import regular_files
 from proxy_core.config.editing import spelling
 from proxy_core.config.reading.toml_syntax import values
 from proxy_core.config.site_addresses import at, resolved
+from proxy_core.control.cli.asked_moment import moment_of
 from proxy_core.control.cli.cache_report import cache_report
 from proxy_core.control.cli.shadow_report import shadow_report
 from proxy_core.control.cli.subcommand import report_all, say, tell
@@ -32,9 +33,7 @@ from proxy_core.control.explaining.question_line import question
 from proxy_core.control.foreseen import in_words
 from proxy_core.control.view import Generation, MemberLoad, Snapshot
 from proxy_core.control.watching import effects, trouble_words
-from proxy_core.control.watching.har import har_text
-from proxy_core.control.watching.log_records import Record
-from proxy_core.control.watching.record_filter import compiled
+from proxy_core.control.watching.member_standing import standings
 from proxy_core.errors import errors
 from proxy_core.printable import printable, printable_json
 
@@ -43,6 +42,8 @@ EXIT_STALE = 4
 ASK_AGAIN = 0.5
 """Seconds between two looks, where one waits or follows."""
 EACH_SECOND = 1.0
+NEAR = 10.0
+"""Seconds by which a moment that is kept may be beside the one that is asked for, unsaid."""
 
 
 class Call(Struct, frozen=True):
@@ -184,15 +185,13 @@ def status(call: Call) -> int:
     if call.as_json:
         answer = {"hello": hello, "snapshot": snapshot, "problems": found}
         return _show(call, answer, "")
-    ill = [f"{load.balancer}/{load.member}" for load in snapshot.members if load.ill or not load.well]
     wrong = len(errors(found))
     lines = [
         f"{hello.file}: generation {snapshot.generation}, {snapshot.saved}",
         f"rproxy {hello.version}, pid {hello.pid}, up {_span(snapshot.uptime)}, {_listeners(snapshot)}",
         f"{snapshot.rate:.1f} requests/s, {snapshot.in_flight} in flight, "
-        f"{snapshot.rate_4xx:.1f} 4xx/s, {snapshot.rate_5xx:.1f} 5xx/s, p95 {_ms(snapshot.latency.p95)}",
-        f"{len(snapshot.members) - len(ill)} members well"
-        + (f", {len(ill)} ill: {changes.listed(ill, 8)}" if ill else ""),
+        f"{snapshot.rate_4xx:.1f} 4xx/s, {snapshot.rate_5xx:.1f} 5xx/s, p95 {millis(snapshot.latency.p95)}",
+        standings(snapshot.members),
         f"{wrong} errors, {len(found) - wrong} warnings" if found else "no problems",
     ]
     if snapshot.troubles:
@@ -205,11 +204,25 @@ def _listeners(snapshot: Snapshot) -> str:
     return ", ".join(listener.url for listener in snapshot.listeners if not listener.draining) or "no listener"
 
 
+def moment(call: Call) -> float:
+    """The moment that is asked for, 0 for now. Raises ValueError."""
+    return moment_of(call.given.at, call.client.snapshot().at) if call.given.at else 0.0
+
+
+def snapshot_of(call: Call) -> Snapshot:
+    """The numbers of that moment."""
+    at = moment(call)
+    found = call.client.snapshot(at)
+    if at and abs(found.at - at) > NEAR:
+        tell(f"rproxy ctl: nothing is kept of {when(at)}; the nearest is {when(found.at)}")
+    return found
+
+
 def members(call: Call) -> int:
     while True:
-        loads = call.client.snapshot().members
+        loads = snapshot_of(call).members
         _show(call, loads, table(MEMBER_COLUMNS, map(_member, loads)))
-        if not call.given.watch:
+        if not call.given.watch or call.given.at:
             return 0
         time.sleep(EACH_SECOND)
         say("")
@@ -223,7 +236,7 @@ def _member(load: MemberLoad) -> tuple[str, ...]:
     state = "drained" if load.drained else "retired" if load.retired else load.status
     return (
         name, state if load.role == "regular" else f"{state} ({load.role})", load.health, f"{load.weight:g}",
-        f"{load.share:.0%}", str(load.busy), f"{load.rate:.1f}", str(load.errors), _ms(load.latency.p95), load.url,
+        f"{load.share:.0%}", str(load.busy), f"{load.rate:.1f}", str(load.errors), millis(load.latency.p95), load.url,
     )  # fmt: skip
 
 
@@ -260,10 +273,13 @@ def get(call: Call) -> int:
 
 def history(call: Call) -> int:
     past, number = call.client.history(), call.given.number
+    if call.given.at:
+        until = moment(call)
+        past = replace(past, generations=tuple(each for each in past.generations if each.at <= until))
     if number is not None:
         return _generation(call, next((each for each in past.generations if each.number == number), None))
     rows = [
-        (str(each.number), _when(each.at), each.author, each.sentence, effects.sentence(each.effect, each.number))
+        (str(each.number), when(each.at), each.author, each.sentence, effects.sentence(each.effect, each.number))
         for each in past.generations
     ]
     return _show(call, past, table(("gen", "at", "by", "what", "did"), rows))
@@ -275,7 +291,7 @@ def _generation(call: Call, found: Generation | None) -> int:
         tell(f"rproxy ctl: generation {call.given.number} is not kept")
         return EXIT_REFUSED
     did = effects.sentence(found.effect, found.number)
-    head = f"# generation {found.number}, {_when(found.at)}, {found.author}: {found.sentence}"
+    head = f"# generation {found.number}, {when(found.at)}, {found.author}: {found.sentence}"
     return _show(call, found, "\n".join(filter(None, (head, did and f"# {did}", found.diff.rstrip("\n")))))
 
 
@@ -284,58 +300,11 @@ def explain(call: Call) -> int:
     return _show(call, explanation, spelled(explanation))
 
 
-def tail(call: Call) -> int:
-    asked = " ".join(call.given.filter)
-    compiled(asked)  # what is wrong with it is said before anybody is asked
-    if call.given.har:
-        return _har(call, asked)
-    lines = 10 if call.given.lines is None else max(0, call.given.lines)
-    after = -lines
-    if not lines:
-        after = call.client.snapshot().newest_record
-    if asked and lines:
-        after = 0
-    first = True
-    while True:
-        found = call.client.records(after, filter=asked)
-        rows = found.records
-        if first and asked and len(rows) == 500:
-            after = found.seen
-            continue
-        for row in rows[-lines:] if first else rows:
-            say(printable_json(msgspec.json.encode(row).decode()) if call.as_json else _request(row))
-        first = False
-        after = found.seen
-        if call.given.once and not rows:
-            return 0
-        if not rows:
-            time.sleep(ASK_AGAIN)
-
-
-def _har(call: Call, asked: str) -> int:
-    """What is kept, as a HAR file on standard output."""
-    rows, after, snapshot = deque[Record](maxlen=call.given.lines), 0, call.client.snapshot()
-    while after < snapshot.newest_record:  # others may come for ever
-        found = call.client.records(after, filter=asked)
-        rows += found.records
-        after = found.seen
-    tls = any(listener.tls for listener in snapshot.listeners)
-    say(har_text(rows, "https" if tls else "http").rstrip("\n"))
-    return 0
-
-
-def _request(row: Record) -> str:
-    whom = f"{row.balancer}/{row.member}" if row.balancer else row.member
-    cause = f"  {row.cause}" if row.cause else ""
-    line = f"{_when(row.at)} {row.status} {_ms(row.total):>8} {row.client} {row.method} {row.target}"
-    return f"{line}  {whom or '-'}{cause}"
-
-
 def note(call: Call) -> int:
     seconds = changes.span_of(call.given.since)
     if seconds is None:
         raise BadWords(f"{call.given.since} is no time: write 30m, 1h or 24h")
-    found = call.client.note(seconds)
+    found = call.client.note(seconds, moment(call))
     return _show(call, found, found.folder)
 
 
@@ -370,18 +339,18 @@ def watch(call: Call) -> int:
         if call.as_json:
             say(printable_json(msgspec.json.encode(line).decode()))
         elif line.kind != "alive":
-            say(f"{_when(line.at)} {line.level:<7} {line.text}")
+            say(f"{when(line.at)} {line.level:<7} {line.text}")
     return 0
 
 
 # ---- words
 
 
-def _when(at_second: float) -> str:
+def when(at_second: float) -> str:
     return datetime.fromtimestamp(at_second).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _ms(seconds: float) -> str:
+def millis(seconds: float) -> str:
     return "-" if seconds < 0 else f"{seconds * 1000:.0f} ms"
 
 

@@ -40,6 +40,7 @@ from proxy_core.control.upgrading.service_manager import ServiceManager
 from proxy_core.control.upgrading.upgrade import Upgrade
 from proxy_core.control.watching.event_log import EventLog, LibraryHandler, LineSink, in_journal
 from proxy_core.control.watching.events import Event, Sight
+from proxy_core.control.watching.member_standing import standings
 from proxy_core.errors import Problem, errors
 from proxy_core.printable import printable
 from proxy_core.runtime.process_limits import open_standard_descriptors, settle
@@ -124,8 +125,7 @@ async def _taken_over(engine: Engine, before: Predecessor, manager: ServiceManag
 
 def _watched(log: EventLog, manager: ServiceManager, sight: Sight) -> None:
     log.see(sight)
-    well = sum(each.well for each in sight.members)
-    manager.status(f"generation {sight.generation}; {well} of {len(sight.members)} members are well")
+    manager.status(f"generation {sight.generation}; {standings(sight.members)}")
 
 
 def _tell_draining(engine: Engine, log: EventLog) -> None:

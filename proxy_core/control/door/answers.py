@@ -242,7 +242,7 @@ async def _watch(service: OpenService, asked: Asked) -> AsyncGenerator[WatchLine
 
 async def _note(service: OpenService, asked: Asked) -> Any:
     try:
-        return await service.behind.note(asked.query.since)
+        return await service.behind.note(asked.query.since, asked.query.at)
     except OSError as error:
         raise Refusal(422, f"the note cannot be written: {error.strerror or error}") from None
 

@@ -31,6 +31,7 @@ from proxy_core.control.door.endpoints import (
     PurgeQuery,
     Records,
     RecordsQuery,
+    SnapshotQuery,
     WatchLine,
     WatchQuery,
 )
@@ -88,8 +89,9 @@ class DoorClient:
     def hello(self) -> Hello:
         return cast(Hello, self._ask("hello"))
 
-    def snapshot(self) -> Snapshot:
-        return cast(Snapshot, self._ask("snapshot"))
+    def snapshot(self, at: float = 0.0) -> Snapshot:
+        """The numbers of now, or of the moment that is kept nearest to ``at``."""
+        return cast(Snapshot, self._ask("snapshot", query=SnapshotQuery(at=at)))
 
     def site(self) -> SiteState:
         return cast(SiteState, self._ask("site"))
@@ -139,8 +141,8 @@ class DoorClient:
     def submit(self, command: Command, on: int = 0) -> Result:
         return self._done("submit", encode(command), on)
 
-    def note(self, since: float) -> IncidentNote:
-        return cast(IncidentNote, self._ask("note", query=NoteQuery(since=since), body=b""))
+    def note(self, since: float, at: float = 0.0) -> IncidentNote:
+        return cast(IncidentNote, self._ask("note", query=NoteQuery(since=since, at=at), body=b""))
 
     def purge(self, url: str = "", prefix: str = "", tag: str = "") -> Purged:
         return cast(Purged, self._ask("purge", query=PurgeQuery(url=url, prefix=prefix, tag=tag), body=b""))

@@ -149,7 +149,9 @@ class NoteQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of what time."""
 
     since: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
-    """Seconds back from now."""
+    """Seconds back."""
+    at: Annotated[float, Meta(ge=0)] = 0.0
+    """From which moment of the last hour, in seconds since the epoch; 0 for now."""
 
 
 class WatchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -54,8 +54,8 @@ class FarAnswers:
         except (Denied, NobodyThere) as error:
             raise ValueError(str(error)) from None
 
-    async def note(self, since: float) -> IncidentNote:
-        return cast(IncidentNote, await self._asked_now("note", query=NoteQuery(since=since), body=b""))
+    async def note(self, since: float, at: float = 0.0) -> IncidentNote:
+        return cast(IncidentNote, await self._asked_now("note", query=NoteQuery(since=since, at=at), body=b""))
 
     async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:
         query = PurgeQuery(url=url, prefix=prefix, tag=tag)

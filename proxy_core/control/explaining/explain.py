@@ -58,7 +58,7 @@ async def explain(
     nobody is. A URL that is none, or a head that would be refused, is answered in the explanation as a client would
     be."""
     url = urlsplit(question.url if "://" in question.url else f"http://{_host(question)}{question.url}")
-    listener, connection = _connection(rules.site, question.listener, url.port or 80)
+    listener, connection = connection_of(rules.site, question.listener, url.port or 80)
     target = (url.path or "/") + (f"?{url.query}" if "?" in question.url else "")
     lines = [f"{question.method} {target} HTTP/1.1", *question.fields]
     if not any(line.lower().startswith("host:") for line in question.fields):
@@ -131,7 +131,7 @@ def _host(question: Question) -> str:
     return next(named, "localhost")
 
 
-def _connection(site: Site, wanted: str, port: int) -> tuple[str, Connection]:
+def connection_of(site: Site, wanted: str, port: int) -> tuple[str, Connection]:
     """The listener that is asked: the named one, else the one with the URL's port, else the first."""
     ends = {name: endpoint(listener.address) for name, listener in site.listeners.items()}
     by_port = next((name for name, (_, its) in ends.items() if its == port), next(iter(ends), ""))

@@ -19,8 +19,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Itera
 from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
+from operator import attrgetter
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from proxy_core.balance.choosing import Full, choose
 from proxy_core.balance.lbmethods import measured
@@ -29,10 +30,11 @@ from proxy_core.balance.member_state import MemberKey, MemberState
 from proxy_core.balance.pool import BoundMember, Pool
 from proxy_core.balance.sticky import session, session_route
 from proxy_core.control.foreseen import Foreseen, MemberShift, SessionShift, WayShift
+from proxy_core.control.watching.in_turns import passing
 from proxy_core.http.hop_by_hop import RefusedRequest
 from proxy_core.http.target import readable
 from proxy_core.printable import printable
-from proxy_core.rules.decision import Forward, Redirect
+from proxy_core.rules.decision import Forward, Redirect, Trace
 from proxy_core.rules.facts import FactKey, Facts, Need, Unknown
 from proxy_core.rules.hash_key import hash_key
 from proxy_core.runtime.exchange import Exchange
@@ -101,7 +103,8 @@ class TriedRules:
         except RefusedRequest as refused:
             return Gone(Place(refused.status, "", b""), "", "", b"")
         facts = self._facts(exchange)
-        found = way(replace(exchange, rules=self.rules, view=came, facts=facts), reader, fields)
+        whole: Trace | None = None if facts.lost is None else []  # what is lost is no key of what is remembered
+        found = way(replace(exchange, rules=self.rules, view=came, facts=facts), reader, fields, whole)
         if isinstance(found, Need):
             return None
         decision = found.decision
@@ -112,6 +115,8 @@ class TriedRules:
         named, key = "", b""
         sticky = pool.balancer.sticky
         if sticky is not None:
+            if facts.lost is not None and sticky.cookie and facts.lost("cookie"):
+                return None
             named = session_route(sticky, decision.target, exchange.head)
         if pool.balancer.method == "hash":
             try:
@@ -133,7 +138,7 @@ class TriedRules:
             return self._ask(name, key) if kind == "map" else (False, None)
 
         kept = {fact: answer for fact, answer in then.items() if fact[0] != "map" or fact[1] not in self._anew}
-        return Facts(kept, ask)
+        return Facts(kept, ask, exchange.facts.lost)
 
 
 class Lasting(NamedTuple):
@@ -172,8 +177,8 @@ class Turns:
         """By when they are over: who has what, and when its answer begins."""
         self._order = count()
 
-    def take(self, exchange: Exchange, gone: Gone) -> None:
-        """One more request comes."""
+    def take(self, exchange: Exchange, gone: Gone, times: int = 1) -> None:
+        """One more request comes, which stands for so many."""
         while self._busy and self._busy[0][0] <= exchange.started:
             self._over(*self._busy[0][2:])
             heappop(self._busy)
@@ -184,14 +189,14 @@ class Turns:
             return
         if member is None:
             return
-        self.got[member.key] += 1
+        self.got[member.key] += times
         if gone.session:
             self.whose[gone.place.pool, gone.session] = member.key
         member.state.busy += 1
         member.state.elected += 1
         member.state.transferred += len(exchange.forwarded) + exchange.received
         lasted = self._standing.lasted.get(member.key)
-        took = lasted[self.got[member.key] % len(lasted)] if lasted else lasting(exchange)
+        took = lasted[member.state.elected % len(lasted)] if lasted else lasting(exchange)
         answered = exchange.started + took.began if took.began else 0.0
         heappush(self._busy, (exchange.started + took.ended, next(self._order), member, exchange, answered))
 
@@ -221,15 +226,16 @@ async def foresee(
     after: TriedRules,
     now: Callable[[MemberKey], MemberState | None],
     at: float,
+    times: Callable[[Exchange], int] = lambda exchange: 1,
 ) -> Foreseen:
     """What the change from ``before`` to ``after`` would do to ``requests``. The rule sets have states of their own;
-    ``now`` gives those that serve, ``at`` is the moment (monotonic)."""
-    kept = [each for each in requests if each.view.head]
+    ``now`` gives those that serve, ``at`` is the moment (monotonic). Each request stands for so many ``times``."""
+    kept = await passing(requests, lambda each: bool(each.view.head))
     await sleep(0)
-    kept.sort(key=lambda each: each.started)
+    kept.sort(key=attrgetter("started"))
     await sleep(0)
     ways: dict[tuple[str, str], tuple[int, list[str]]] = {}
-    judged = elsewhere = more = 0
+    judged = unjudged = elsewhere = more = 0
     lasted: dict[MemberKey, list[Lasting]] = {}
     async for exchange in _by_turns(kept):
         if exchange.member is not None:
@@ -237,45 +243,49 @@ async def foresee(
     standing = Standing(now, at, lasted)
     turns = Turns(before.rules.pools, standing), Turns(after.rules.pools, standing)
     async for exchange in _by_turns(kept):
-        was, will = before.gone(exchange), after.gone(exchange)
+        was, will, many = before.gone(exchange), after.gone(exchange), times(exchange)
         if was is None or will is None:
+            unjudged += many
             continue
-        judged += 1
+        judged += many
         for side, gone in zip(turns, (was, will), strict=True):
             if not gone.place.status:
-                side.take(exchange, gone)
+                side.take(exchange, gone, many)
         if was.place != will.place:
-            elsewhere += 1
+            elsewhere += many
             names = _names(exchange, was.place, will.place)
             if names not in ways and len(ways) >= MOST_KINDS:
-                more += 1
+                more += many
                 continue
             number, samples = ways.get(names, (0, []))
             if len(samples) < SAMPLES:
                 samples.append(_sample(exchange, will.place))
-            ways[names] = (number + 1, samples)
+            ways[names] = (number + many, samples)
     told = sorted(ways.items(), key=lambda each: -each[1][0])
     return Foreseen(
         judged=judged,
         elsewhere=elsewhere,
-        unjudged=len(kept) - judged,
-        since=min((each.at for each in kept), default=0.0),
+        unjudged=unjudged,
+        since=kept[0].at if kept else 0.0,
         ways=tuple(
             WayShift(before=names[0], after=names[1], requests=number, samples=tuple(samples))
             for names, (number, samples) in told[:MOST_WAYS]
         ),
         more=more + sum(number for _, (number, _) in told[MOST_WAYS:]),
         members=tuple(_members(before.rules, after.rules, *turns)),
-        sessions=tuple(_sessions(*turns)),
+        sessions=await _sessions(*turns),
         by_load=tuple(name for name, each in after.rules.site.balancers.items() if each.method in BY_LOAD),
     )
 
 
-async def _by_turns(requests: Iterable[Exchange]) -> AsyncIterator[Exchange]:
+Each = TypeVar("Each")
+
+
+async def _by_turns(rows: Iterable[Each]) -> AsyncIterator[Each]:
     """Each of them; whoever waits has a turn every few milliseconds."""
     began = monotonic()
-    for exchange in requests:
-        yield exchange
+    for row in rows:
+        yield row
         if monotonic() - began > SLICE:
             await sleep(0)
             began = monotonic()
@@ -289,12 +299,14 @@ def _members(before: RuleSet, after: RuleSet, was: Turns, will: Turns) -> Iterat
             yield MemberShift(balancer=key.balancer, member=key.member, before=was.got[key], after=will.got[key])
 
 
-def _sessions(was: Turns, will: Turns) -> Iterator[SessionShift]:
-    pools = dict.fromkeys(pool for pool, _ in (*was.whose, *will.whose))
-    for pool in pools:
-        both = [each for each in was.whose if each[0] == pool and each in will.whose]
-        moved = sum(was.whose[each] != will.whose[each] for each in both)
-        yield SessionShift(balancer=pool, moved=moved, sessions=len(both))
+async def _sessions(was: Turns, will: Turns) -> tuple[SessionShift, ...]:
+    """What becomes of the sessions and keys that a pool has on both sides."""
+    both, moved = Counter[str](), Counter[str]()
+    async for whose, member in _by_turns(was.whose.items()):
+        if (other := will.whose.get(whose)) is not None:
+            both[whose[0]] += 1
+            moved[whose[0]] += member != other
+    return tuple(SessionShift(balancer=pool, moved=moved[pool], sessions=count) for pool, count in both.items())
 
 
 def _names(exchange: Exchange, was: Place, will: Place) -> tuple[str, str]:

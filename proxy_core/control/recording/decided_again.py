@@ -45,7 +45,7 @@ async def explained(site: Site, question: Question, at: float) -> Explanation:
 async def inspected(record: Record, listener: str, head: str, site: Site | None) -> Inspection:
     """All that is known of a recorded request; ``head`` is "" where only its fields were recorded, ``site`` None where
     the text of its generation was not."""
-    shown = head or _head(record)
+    shown = head or head_of(record)
     fields = lines(shown)[1:]
     known = tuple(line for line in fields if not line.rstrip().endswith("masked)"))
     question = Question(
@@ -67,7 +67,7 @@ async def inspected(record: Record, listener: str, head: str, site: Site | None)
     return Inspection(record=record, request_head=shown, forwarded_head="", answer_head="", explanation=explanation)
 
 
-def _head(record: Record) -> str:
+def head_of(record: Record) -> str:
     """A head of the fields that are recorded of every request."""
     fields = {"Host": record.host, "Referer": record.referer, "User-Agent": record.user_agent}
     told = [f"{name}: {value}" for name, value in fields.items() if value]

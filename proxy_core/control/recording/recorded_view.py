@@ -24,12 +24,14 @@ from proxy_core.balance.member_state import MemberKey
 from proxy_core.config.model import Site
 from proxy_core.config.reading.document import parse
 from proxy_core.control.editing.commands import Command, Preview, Refused, Result
-from proxy_core.control.editing.history import KEPT, difference
+from proxy_core.control.editing.history import KEPT, HistoryEntry, difference
 from proxy_core.control.editing.last_changes import last_changes
 from proxy_core.control.foreseen import Foreseen
 from proxy_core.control.question import Explanation, Inspection, Question, TestOutcome
+from proxy_core.control.recording import foreseen_again, recorded_note
 from proxy_core.control.recording.decided_again import explained, inspected
-from proxy_core.control.recording.schema import refusal
+from proxy_core.control.recording.foreseen_again import RecordedRequest
+from proxy_core.control.recording.schema import columns_of, refusal
 from proxy_core.control.view import Generation, IncidentNote, LastChange, Second, SiteState, Snapshot
 from proxy_core.control.watching.details import Details, details
 from proxy_core.control.watching.effects import SETTLES, GenerationEffect, StepTotal, effect
@@ -54,7 +56,7 @@ AGAIN = 1.0
 READ_ONLY = Problem(what="this is a recording: nothing in it can be changed", todo="attach to the service that runs")
 _FAILED = "AND head IS NOT NULL"
 """What went wrong or was slow: only that is recorded with its head."""
-_NO_TIMES = {"waited", "first", "total"}
+_NO_TIMES = {"waited": -1.0, "first": -1.0, "total": -1.0}
 """Durations of a Record that are -1 where it never came to that."""
 
 
@@ -207,13 +209,13 @@ class RecordedView:
         return self._records(which, before, limit)[::-1]
 
     def _records(self, which: str, *values: float) -> tuple[Record, ...]:
-        names = [name for name in Record.__struct_fields__ if name != "number"]
+        there = columns_of(self._database, "requests")  # those of an earlier rproxy are fewer
+        names = [name for name in Record.__struct_fields__ if name in there]
         spelled = ", ".join(f"[{name}]" for name in names)
         found = []
         for number, *row in self._rows(f"SELECT row, {spelled} FROM requests WHERE {which}", *values):
-            given = dict(zip(names, row, strict=True))
-            given |= {name: -1.0 for name in _NO_TIMES if given[name] is None}
-            found.append(Record(number=number, **given))
+            given = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            found.append(Record(number=number, **_NO_TIMES | given))
         return tuple(found)
 
     async def inspect(self, number: int) -> Inspection | None:
@@ -275,6 +277,9 @@ class RecordedView:
         return effect(totals, [AppliedAt(each.number, each.at) for each in self._past], place)
 
     def _generations(self) -> tuple[Generation, ...]:
+        return tuple(each.shown for each in self._entries())
+
+    def _entries(self) -> tuple[HistoryEntry, ...]:
         """The newest that are recorded, with what changed from one to the next; of those of one number the last, which
         a nudge that went on has made, or who began a new journal."""
         columns = "number, at, author, sentence, text"
@@ -283,8 +288,8 @@ class RecordedView:
         texts = [row[-1] for row in rows]
         diffs = ["", *(difference(before, after, SITE) for before, after in pairwise(texts))]
         found = [
-            Generation(number=number, at=at, author=author, sentence=sentence, diff=diff)
-            for (number, at, author, sentence, _), diff in zip(rows, diffs, strict=True)
+            HistoryEntry(number=number, at=at, author=author, sentence=sentence, diff=diff, text=text)
+            for (number, at, author, sentence, text), diff in zip(rows, diffs, strict=True)
         ]
         return tuple(found[-KEPT:])
 
@@ -302,10 +307,22 @@ class RecordedView:
         return await details(self._steps(wanted), subject)
 
     async def what_if(self, command: Command) -> Foreseen:
-        raise ValueError(f"{READ_ONLY.what}, {READ_ONLY.todo}")
+        low, high = self._bounds()
+        after = max(low, high - foreseen_again.MOST)
+        records = self._records("row > ? ORDER BY row", after)
+        heads = {
+            row: rest for row, *rest in self._rows("SELECT row, listener, head FROM requests WHERE row > ?", after)
+        }
+        came = [RecordedRequest(each, heads[each.number][0], heads[each.number][1] or "") for each in records]
+        return await foreseen_again.foreseen(self._entries(), command, came)
 
-    async def note(self, since: float) -> IncidentNote:
-        raise OSError("notes are written by the service")
+    async def note(self, since: float, at: float = 0.0) -> IncidentNote:
+        now = self.snapshot_at(at) if at else self.snapshot()
+        begin = now.at - since
+        rows = f"row > ? AND row <= ? {_FAILED} ORDER BY row"
+        wrong = self._records(rows, self._newest_record(begin), self._newest_record(now.at))
+        steps = self._steps([each for each in self._times() if begin < each <= now.at])
+        return recorded_note.written(self.path, now, since, self._entries(), self.history(), steps, wrong)
 
     async def purge(self, url: str = "", prefix: str = "", tag: str = "") -> int:
         raise OSError("nothing is thrown out of a cache that was")
@@ -332,7 +349,7 @@ class RecordedView:
         raise OSError("what maps said is not recorded")
 
     async def preview(self, command: Command) -> Preview:
-        return Preview(diff="", problems=(READ_ONLY,))
+        return foreseen_again.previewed(self._entries(), command, replace(READ_ONLY, severity="warning"))
 
     async def submit(self, command: Command, author: str = "console", on: int = 0) -> Result:
         return Refused(problems=(READ_ONLY,))

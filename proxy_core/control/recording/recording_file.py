@@ -28,8 +28,11 @@ from proxy_core.control.recording.schema import (
     APPLICATION,
     AT_ONCE,
     BY_TIME,
+    TABLES,
     VERSION,
+    columns_of,
     insertion,
+    missing,
     refusal,
     statements,
 )
@@ -85,6 +88,8 @@ class RecordingFile:
             run(f"PRAGMA application_id={APPLICATION}")
             run(f"PRAGMA user_version={VERSION}")
             run("COMMIT")
+        for statement in [each for table in TABLES for each in missing(table, columns_of(self._database, table))]:
+            run(statement)
         run("PRAGMA journal_mode=WAL")
         run("PRAGMA synchronous=NORMAL")
         run("PRAGMA wal_autocheckpoint=0")

@@ -53,7 +53,7 @@ def request_row(kept: Sampled) -> Row:
         seen.balancer, seen.member, seen.attempts, seen.retries, seen.generation, _came(seen.queued),
         _came(seen.waited), _came(seen.first), _came(seen.total), short(seen.cause),
         short(seen.referer), short(seen.user_agent), weight,
-        _head(exchange) if stands_out(exchange) else None,
+        _head(exchange) if stands_out(exchange) else None, seen.cache, seen.age,
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ later version, is refused and never written to. docs/recordings.md tells people 
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -24,7 +26,7 @@ _HEADER: Final = 100
 REQUESTS: Final = (
     "ended", "at", "listener", "client", "method", "target", "shape", "host", "version", "status", "cut", "received",
     "sent", "route", "rule", "balancer", "member", "attempts", "retries", "generation", "queued", "waited", "first",
-    "total", "cause", "referer", "user_agent", "weight", "head",
+    "total", "cause", "referer", "user_agent", "weight", "head", "cache", "age",
 )  # fmt: skip
 SECONDS: Final = ("at", "requests", "status_4xx", "status_5xx", "p50", "p95", "p99", "generation")
 STEPS: Final = (
@@ -47,8 +49,8 @@ BY_TIME: Final = {"requests": "ended", "seconds": "at", "steps": "at", "events":
 
 TEXTS: Final = frozenset((
     "listener", "client", "method", "target", "shape", "host", "version", "route", "rule", "balancer", "member",
-    "cause", "referer", "user_agent", "head", "route_list", "rule_list", "histogram", "author", "sentence", "text",
-    "level", "kind", "facts",
+    "cause", "cache", "referer", "user_agent", "head", "route_list", "rule_list", "histogram", "author", "sentence",
+    "text", "level", "kind", "facts",
 ))  # fmt: skip
 REALS: Final = frozenset((
     "ended", "at", "queued", "waited", "first", "total", "p50", "p95", "p99", "requests",
@@ -77,6 +79,16 @@ def statements() -> list[str]:
         "CREATE TABLE buckets (bucket INTEGER PRIMARY KEY, seconds REAL)",
         f"INSERT INTO buckets VALUES {buckets}",
     ]
+
+
+def missing(table: str, there: Collection[str]) -> list[str]:
+    """What adds the columns to a table that it has not, made as it was by an earlier rproxy."""
+    return [f'ALTER TABLE {table} ADD COLUMN "{each}" {_kind(each)}' for each in TABLES[table] if each not in there]
+
+
+def columns_of(database: sqlite3.Connection, table: str) -> frozenset[str]:
+    """The columns that a table has."""
+    return frozenset(name for _, name, *_ in database.execute(f"PRAGMA table_info({table})"))
 
 
 @lru_cache(512)

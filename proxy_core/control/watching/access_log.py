@@ -274,8 +274,9 @@ common, combined = compiled("common"), compiled("combined")
 
 
 _KEYS = (
-    "at", "client", "method", "target", "host", "status", "sent", "received", "route", "balancer", "member", "attempts",
-    "retries", "generation", "queued", "waited", "first", "total", "cause", "cache", "age", "referer", "user_agent",
+    "at", "client", "method", "target", "host", "status", "sent", "received", "route", "rule", "balancer", "member",
+    "attempts", "retries", "generation", "queued", "waited", "first", "total", "cause", "cache", "age", "referer",
+    "user_agent",
 )  # fmt: skip
 _TIMES = ("queued", "waited", "first", "total")
 

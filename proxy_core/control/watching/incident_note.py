@@ -36,7 +36,7 @@ class NoteFacts(Struct, frozen=True, kw_only=True):
     file: str
     """The site file."""
     at: float
-    """When the note is made, in seconds since the epoch."""
+    """Until when it tells, in seconds since the epoch."""
     since: float
     """From when on it tells."""
     troubles: tuple[Trouble, ...]
@@ -55,8 +55,8 @@ class NoteFacts(Struct, frozen=True, kw_only=True):
 
 def files(facts: NoteFacts) -> dict[str, str]:
     """The texts of the note by their names."""
-    steps = [each for each in facts.steps if each.at > facts.since]
-    edits = [each for each in facts.generations if each.at >= facts.since and each.number > 1]
+    steps = [each for each in facts.steps if facts.since < each.at <= facts.at]
+    edits = [each for each in facts.generations if facts.since <= each.at <= facts.at and each.number > 1]
     found = {"README.md": _readme(facts, steps, edits)}
     found |= {f"g{each.number}.diff": _plain(each.diff) for each in edits if each.diff}
     marks = [(each.at, f"g{each.number}") for each in edits]

@@ -242,6 +242,7 @@ def _since(exchange: Exchange, then: float) -> bytes:
 
 _OURS: dict[str, Line] = {
     "route": lambda exchange: _text(exchange.route.id if exchange.route else ""),
+    "rule": lambda exchange: _text(exchange.rule.key[1] if exchange.rule else ""),
     "balancer": lambda exchange: _text(exchange.member.key.balancer if exchange.member else ""),
     "member": lambda exchange: _text(exchange.member.key.member if exchange.member else ""),
     "attempts": lambda exchange: b"%d" % exchange.attempts,

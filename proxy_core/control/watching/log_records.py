@@ -68,7 +68,7 @@ class Record(Struct, frozen=True, kw_only=True):
     queued: float = 0.0
     """Seconds that it waited in line."""
     rule: str = ""
-    """Id of the last rewrite rule that matched, "" for none."""
+    """Id of the rewrite rule that decided, else of the last that matched; "" for none."""
     cut: int = 0
     """The status of what cut the answer after it had begun, 0 for nothing."""
     cache: str = ""
@@ -86,7 +86,7 @@ class Record(Struct, frozen=True, kw_only=True):
 
 def record(exchange: Exchange) -> Record:
     """The Record of a finished exchange. Bytes that are not UTF-8 are written as ``\\xNN``."""
-    route, member, extras = exchange.route, exchange.member, exchange.extras
+    route, member, rule = exchange.route, exchange.member, exchange.rule
     return Record(
         number=exchange.number,
         at=exchange.at,
@@ -111,7 +111,7 @@ def record(exchange: Exchange) -> Record:
         cause=exchange.cause,
         referer=_text(field("Referer", exchange.head)),
         user_agent=_text(field("User-Agent", exchange.head)),
-        rule=extras.hits[-1].key[1] if extras is not None and extras.hits else "",
+        rule=rule.key[1] if rule else "",
         cut=exchange.cut,
         cache=exchange.cache,
         age=exchange.age,

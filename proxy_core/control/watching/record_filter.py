@@ -55,7 +55,7 @@ FIELDS = {
     "host": FilterField("the Host field", "r.host"),
     "client": FilterField("its address; a network as 10.0.0.0/8", "r.client"),
     "route": FilterField("id of the row that took it", "r.route"),
-    "rule": FilterField("id of the last rewrite rule that matched", "r.rule"),
+    "rule": FilterField("id of the rewrite rule that decided, or of the last that matched", "r.rule"),
     "balancer": FilterField("whose member got it", "r.balancer"),
     "member": FilterField("that got it", "r.member"),
     "cache": FilterField("how the cache served it: hit, miss, …", "r.cache"),

@@ -22,6 +22,7 @@ from msgspec import Struct, field
 from proxy_core.http.request_view import RequestView, fields, request_line
 from proxy_core.http.syntax import host_name, host_port
 from proxy_core.rules.facts import Facts
+from proxy_core.rules.text.known_fields import KnownFields
 from proxy_core.rules.text.pattern import Groups
 
 Env = dict[str, tuple[str, str]]
@@ -100,7 +101,8 @@ class Scope(Struct):
         """The fields of the request by lower-case name."""
         known = self._fields
         if known is None:
-            known = self._fields = self.read(self.view.head)
+            found, lost = self.read(self.view.head), self.facts.lost
+            known = self._fields = found if lost is None else KnownFields(found, lost)
         return known
 
     def set(self, name: str, value: str) -> None:

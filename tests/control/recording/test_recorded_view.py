@@ -17,8 +17,10 @@ from proxy_core.control.question import Question
 from proxy_core.control.recording.decided_again import OutsideThen
 from proxy_core.control.recording.recorded_view import RecordedView, Unreadable, _without_gap
 from proxy_core.control.recording.recording_file import RecordingFile
+from proxy_core.control.recording.schema import REQUESTS, columns_of
 from proxy_core.control.view import Second
 from proxy_core.control.watching.details import details
+from proxy_core.control.watching.log_records import Record
 from proxy_core.control.watching.moment import moment
 from proxy_core.control.watching.troubles import AppliedAt, Subject
 from tests.control.recording.night import BEGAN, ENTRIES, SITE, bare, recorded, seconds, steps
@@ -74,6 +76,25 @@ def test_requests_are_read_on_and_back_by_number(view: RecordedView) -> None:
     assert (third.status, third.target, third.waited) == (502, "/old/3?token=(masked)", -1.0)
     assert (third.cut, third.rule, third.retries) == (0, "", 0)
     assert third.total == pytest.approx(0.1)
+
+
+def test_all_that_a_record_tells_is_recorded() -> None:
+    assert {*Record.__struct_fields__} - {"number"} <= {*REQUESTS}
+
+
+def test_a_recording_of_an_earlier_version_is_read_and_written_on(path: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.rec"
+    shutil.copy(path, old)
+    database = sqlite3.connect(old)
+    for column in ("cache", "age"):
+        database.execute(f"ALTER TABLE requests DROP COLUMN {column}")
+    database.commit()
+    database.close()
+    view = RecordedView(old)
+    assert [(each.number, each.cache, each.age) for each in view.records(0, 2)] == [(1, "", 0), (2, "", 0)]
+    view.close()
+    RecordingFile(old, 4 << 20, 1e9).close()
+    assert columns_of(sqlite3.connect(old), "requests") >= {*REQUESTS}
 
 
 async def test_why_is_answered_by_the_text_of_the_generation_that_the_request_ran_under(view: RecordedView) -> None:

@@ -296,7 +296,7 @@ async def test_a_service_manager_hears_of_each_step_and_of_who_serves(tmp_path: 
         async with service(tmp_path, more) as (this, _):
             await until(lambda: hears("READY=1"))
             await until(lambda: hears("WATCHDOG=1"))
-            await until(lambda: hears("STATUS=generation 1; 2 of 2 members are well"))
+            await until(lambda: hears("STATUS=generation 1; 2 members up"))
             told.clear()
             this.process.send_signal(signal.SIGHUP)
             await until(lambda: hears("READY=1"))

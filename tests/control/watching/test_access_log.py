@@ -162,9 +162,9 @@ def test_json_carries_route_member_and_times() -> None:
     assert line.count(b"\n") == 1
     assert json.loads(line) == {
         "at": "2000-10-10T20:55:36.250Z", "client": "127.0.0.1", "method": "GET", "target": "/apache_pb.gif",
-        "host": "x", "status": 200, "sent": 2326, "received": 5, "route": "service", "balancer": "backend",
-        "member": "a", "attempts": 2, "retries": 1, "generation": 7, "queued": 125.0, "waited": 250.0,
-        "first": None, "total": 500.0,
+        "host": "x", "status": 200, "sent": 2326, "received": 5, "route": "service", "rule": "",
+        "balancer": "backend", "member": "a", "attempts": 2, "retries": 1, "generation": 7, "queued": 125.0,
+        "waited": 250.0, "first": None, "total": 500.0,
         "cause": "it \x1b said", "cache": "", "age": 0,
         "referer": "http://www.example.com/start.html", "user_agent": "Mozilla/4.08 [en]",
     }  # fmt: skip
