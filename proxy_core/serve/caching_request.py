@@ -7,7 +7,7 @@ none of these, and costs nothing.
 from __future__ import annotations
 
 from time import monotonic
-from typing import Protocol, cast
+from typing import Protocol
 
 from proxy_core.balance import passive_checks
 from proxy_core.runtime.upstreams.connector import IDLE_SECONDS
@@ -36,54 +36,79 @@ class CacheSide(ForwardingSide, Protocol):
         """It has come to its end."""
 
 
-class _Caching(UpstreamRequest):
-    __slots__ = ()
-
-    def answered(self, answer: Answer, data: bytes) -> None:
-        way: CacheSide = self._forwarding  # type: ignore[assignment]  # only a CacheWay makes one
-        if way.comes(answer, data):
-            super().answered(answer, data)
-            return
-        exchange, state, pool = self._flight.exchange, self._member.state, self._forwarding.pool
-        exchange.answered = now = monotonic()
-        exchange.answer = answer.raw
-        state.answered += 1
-        self._count_head(answer)
-        if pool.watched:
-            passive_checks.answered(pool, self._member, now, answer.status, now - exchange.connected)
-        if answer.status != 304:  # nobody waits for the page of an error
-            self._flight.drop_upstream()
-            way.send_kept()
-
-    def body(self, data: bytes) -> None:
-        cast(CacheSide, self._forwarding).grows(data)
-        super().body(data)
-
-    def ended(self, reusable: bool) -> None:
-        way: CacheSide = self._forwarding  # type: ignore[assignment]  # as above
-        flight, member = self._flight, self._member.member
-        if not way.instead:
-            way.whole()
-            super().ended(reusable)
-            return
-        flight.upstream = None
-        if reusable and not (member.disablereuse or self._alone):
-            flight.state.upstreams.give_back(self._connection, monotonic(), member.ttl or IDLE_SECONDS)
-        else:
-            self._connection.drop()
-        way.send_kept()
-
-
-class CachingRequest(_Caching, UpstreamRequest):
+class CachingRequest(UpstreamRequest):
     """Its answer may be kept."""
 
     __slots__ = ()
 
+    def answered(self, answer: Answer, data: bytes) -> None:
+        if _passes(self, answer, data):
+            UpstreamRequest.answered(self, answer, data)  # by its name: super() costs each miss
 
-class ShadowedCachingRequest(_Caching, ShadowedRequest):
-    """A copy of it follows, too."""
+    def body(self, data: bytes) -> None:
+        _side(self).grows(data)
+        UpstreamRequest.body(self, data)
+
+    def ended(self, reusable: bool) -> None:
+        if _passed(self, reusable):
+            UpstreamRequest.ended(self, reusable)
+
+
+class ShadowedCachingRequest(ShadowedRequest):
+    """The same, and a copy of it follows."""
 
     __slots__ = ()
+
+    def answered(self, answer: Answer, data: bytes) -> None:
+        if _passes(self, answer, data):
+            super().answered(answer, data)
+
+    def body(self, data: bytes) -> None:
+        _side(self).grows(data)
+        super().body(data)
+
+    def ended(self, reusable: bool) -> None:
+        if _passed(self, reusable):
+            super().ended(reusable)
+
+
+def _side(request: UpstreamRequest) -> CacheSide:
+    return request._forwarding  # type: ignore[return-value]  # only a CacheWay makes such a request
+
+
+def _passes(request: UpstreamRequest, answer: Answer, data: bytes) -> bool:
+    """The head of an answer is there: whether the client gets it, and not what is kept."""
+    way = _side(request)
+    if way.comes(answer, data):
+        return True
+    flight, member, pool = request._flight, request._member, request._forwarding.pool
+    exchange, state = flight.exchange, member.state
+    exchange.answered = now = monotonic()
+    exchange.answer = answer.raw
+    state.answered += 1
+    request._count_head(answer)
+    if pool.watched:
+        passive_checks.answered(pool, member, now, answer.status, now - exchange.connected)
+    if answer.status != 304:  # nobody waits for the page of an error
+        flight.drop_upstream()
+        way.send_kept()
+    return False
+
+
+def _passed(request: UpstreamRequest, reusable: bool) -> bool:
+    """The answer has come to its end: whether the client got it."""
+    way = _side(request)
+    if not way.instead:
+        way.whole()
+        return True
+    flight, member, connection = request._flight, request._member.member, request._connection
+    flight.upstream = None
+    if reusable and not (member.disablereuse or request._alone):
+        flight.state.upstreams.give_back(connection, monotonic(), member.ttl or IDLE_SECONDS)
+    else:
+        connection.drop()
+    way.send_kept()
+    return False
 
 
 def caching_request(kind: type[UpstreamRequest]) -> type[UpstreamRequest]:
