@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
 from proxy_core.balance.member_state import MemberKey, MemberState, UpstreamKey
 from proxy_core.balance.pool import BoundMember, Pool
@@ -37,8 +37,13 @@ NO_POOL: Final = Pool("", Balancer(), (), (), (), {}, lambda members, now, key: 
 _NOT_WITH_304: Final = (b"content-type:", b"content-encoding:", b"content-range:")
 
 
-class _AtHand:
+class _AtHand(Upstream):
     """A connection that has nothing more to say."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(NO_MEMBER.upstream)
 
     def use_up(self) -> None: ...
     def drop(self) -> None: ...
@@ -46,37 +51,38 @@ class _AtHand:
     def resume(self) -> None: ...
 
 
-_AT_HAND: Final = cast(Upstream, _AtHand())
+_AT_HAND: Final = _AtHand()
 
 
 class _FromFile(_AtHand):
     """Says a part of a body in a file."""
 
-    def __init__(self, flight: OpenRequest, body: FileBody, part: tuple[int, int]) -> None:
-        self.receiver: UpstreamRequest | None = None
-        self._flight = flight
-        self._body = body
-        self._at, self._end = part
-        self._paused = self._reading = False
+    __slots__ = ("_at", "_file", "_reading", "_until")
+
+    def __init__(self, body: FileBody, part: tuple[int, int]) -> None:
+        super().__init__()
+        self._file = body
+        self._at, self._until = part
+        self._reading = False
 
     def drop(self) -> None:
         self.receiver = None
 
     def pause(self) -> None:
-        self._paused = True
+        self.paused = True
 
     def resume(self) -> None:
-        self._paused = False
+        self.paused = False
         self.go_on()
 
     def go_on(self) -> None:
         """Read the next piece, unless that is being done."""
-        if not (self._paused or self._reading) and self.receiver is not None:
+        if not (self.paused or self._reading) and self.receiver is not None:
             self._reading = True
-            reading = asyncio.get_running_loop().run_in_executor(None, self._body.read, self._at, self._end)
-            reading.add_done_callback(self._read)
+            reading = asyncio.get_running_loop().run_in_executor(None, self._file.read, self._at, self._until)
+            reading.add_done_callback(self._said)
 
-    def _read(self, reading: asyncio.Future[bytes]) -> None:
+    def _said(self, reading: asyncio.Future[bytes]) -> None:
         self._reading, receiver = False, self.receiver
         if receiver is None:
             return
@@ -86,7 +92,7 @@ class _FromFile(_AtHand):
                 raise EOFError("the file of a kept answer is shorter than its body")
             self._at += len(data)
             receiver.body(data)
-            if self._at >= self._end:
+            if self._at >= self._until:
                 receiver.ended(False)
             else:
                 self.go_on()
@@ -104,8 +110,8 @@ def say(flight: OpenRequest, side: ForwardingSide, answer: Answer, kept: KeptAns
         if flight.started and not flight.over:
             request.ended(False)
         return
-    source = _FromFile(flight, body, part if part != WHOLE else (0, body.length))
-    flight.upstream = source.receiver = request = UpstreamRequest(flight, side, NO_MEMBER, cast(Upstream, source))
+    source = _FromFile(body, part if part != WHOLE else (0, body.length))
+    flight.upstream = source.receiver = request = UpstreamRequest(flight, side, NO_MEMBER, source)
     request.answered(answer, b"")
     if not flight.started or flight.over:
         source.drop()
