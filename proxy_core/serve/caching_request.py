@@ -7,7 +7,7 @@ none of these, and costs nothing.
 from __future__ import annotations
 
 from time import monotonic
-from typing import Protocol, cast
+from typing import Protocol
 
 from proxy_core.balance import passive_checks
 from proxy_core.runtime.upstreams.connector import IDLE_SECONDS
@@ -42,68 +42,73 @@ class CachingRequest(UpstreamRequest):
     __slots__ = ()
 
     def answered(self, answer: Answer, data: bytes) -> None:
-        if cast(CacheSide, self._forwarding).comes(answer, data):
-            super().answered(answer, data)
-        else:
-            _held_back(self, answer)
+        if _passes(self, answer, data):
+            UpstreamRequest.answered(self, answer, data)  # by its name: super() costs each miss
 
     def body(self, data: bytes) -> None:
-        cast(CacheSide, self._forwarding).grows(data)
-        super().body(data)
+        _side(self).grows(data)
+        UpstreamRequest.body(self, data)
 
     def ended(self, reusable: bool) -> None:
-        if not _replaced(self, reusable):
-            super().ended(reusable)
+        if _passed(self, reusable):
+            UpstreamRequest.ended(self, reusable)
 
 
 class ShadowedCachingRequest(ShadowedRequest):
-    """A copy of it follows, too. (As above: mypyc takes no class of two bases.)"""
+    """The same, and a copy of it follows."""
 
     __slots__ = ()
 
     def answered(self, answer: Answer, data: bytes) -> None:
-        if cast(CacheSide, self._forwarding).comes(answer, data):
+        if _passes(self, answer, data):
             super().answered(answer, data)
-        else:
-            _held_back(self, answer)
 
     def body(self, data: bytes) -> None:
-        cast(CacheSide, self._forwarding).grows(data)
+        _side(self).grows(data)
         super().body(data)
 
     def ended(self, reusable: bool) -> None:
-        if not _replaced(self, reusable):
+        if _passed(self, reusable):
             super().ended(reusable)
 
 
-def _held_back(request: UpstreamRequest, answer: Answer) -> None:
-    """What was asked for is given from what is kept; the member's answer counts and goes no further."""
+def _side(request: UpstreamRequest) -> CacheSide:
+    return request._forwarding  # type: ignore[return-value]  # only a CacheWay makes such a request
+
+
+def _passes(request: UpstreamRequest, answer: Answer, data: bytes) -> bool:
+    """The head of an answer is there: whether the client gets it, and not what is kept."""
+    way = _side(request)
+    if way.comes(answer, data):
+        return True
     flight, member, pool = request._flight, request._member, request._forwarding.pool
-    exchange = flight.exchange
+    exchange, state = flight.exchange, member.state
     exchange.answered = now = monotonic()
     exchange.answer = answer.raw
-    member.state.answered += 1
+    state.answered += 1
     request._count_head(answer)
     if pool.watched:
         passive_checks.answered(pool, member, now, answer.status, now - exchange.connected)
     if answer.status != 304:  # nobody waits for the page of an error
         flight.drop_upstream()
-        cast(CacheSide, request._forwarding).send_kept()
+        way.send_kept()
+    return False
 
 
-def _replaced(request: UpstreamRequest, reusable: bool) -> bool:
-    """The member's answer has come to its end; whether what is kept is given in its place."""
-    way, flight, member = cast(CacheSide, request._forwarding), request._flight, request._member.member
+def _passed(request: UpstreamRequest, reusable: bool) -> bool:
+    """The answer has come to its end: whether the client got it."""
+    way = _side(request)
     if not way.instead:
         way.whole()
-        return False
+        return True
+    flight, member, connection = request._flight, request._member.member, request._connection
     flight.upstream = None
     if reusable and not (member.disablereuse or request._alone):
-        flight.state.upstreams.give_back(request._connection, monotonic(), member.ttl or IDLE_SECONDS)
+        flight.state.upstreams.give_back(connection, monotonic(), member.ttl or IDLE_SECONDS)
     else:
-        request._connection.drop()
+        connection.drop()
     way.send_kept()
-    return True
+    return False
 
 
 def caching_request(kind: type[UpstreamRequest]) -> type[UpstreamRequest]:

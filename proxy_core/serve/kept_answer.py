@@ -28,9 +28,9 @@ from proxy_core.serve.open_request import OpenRequest
 from proxy_core.serve.sides import ForwardingSide
 from proxy_core.serve.upstream_request import UpstreamRequest
 
-NO_UPSTREAM: Final = UpstreamKey("http", "cache.invalid", 0)
 NO_MEMBER: Final = BoundMember(
-    MemberKey("", ""), Member(url="http://cache.invalid"), NO_UPSTREAM, b"", b"", 100, MemberState(MemberKey("", ""))
+    MemberKey("", ""), Member(url="http://cache.invalid"), UpstreamKey("http", "cache.invalid", 0), b"", b"", 100,
+    MemberState(MemberKey("", "")),
 )  # fmt: skip
 NO_POOL: Final = Pool("", Balancer(), (), (), (), {}, lambda members, now, key: None)
 
@@ -40,8 +40,10 @@ _NOT_WITH_304: Final = (b"content-type:", b"content-encoding:", b"content-range:
 class _AtHand(Upstream):
     """A connection that has nothing more to say."""
 
+    __slots__ = ()
+
     def __init__(self) -> None:
-        super().__init__(NO_UPSTREAM)
+        super().__init__(NO_MEMBER.upstream)
 
     def use_up(self) -> None: ...
     def drop(self) -> None: ...
@@ -55,31 +57,32 @@ _AT_HAND: Final = _AtHand()
 class _FromFile(_AtHand):
     """Says a part of a body in a file."""
 
-    def __init__(self, flight: OpenRequest, body: FileBody, part: tuple[int, int]) -> None:
+    __slots__ = ("_at", "_file", "_reading", "_until")
+
+    def __init__(self, body: FileBody, part: tuple[int, int]) -> None:
         super().__init__()
-        self._flight = flight
-        self._body = body
+        self._file = body
         self._at, self._until = part
-        self._paused = self._reading = False
+        self._reading = False
 
     def drop(self) -> None:
         self.receiver = None
 
     def pause(self) -> None:
-        self._paused = True
+        self.paused = True
 
     def resume(self) -> None:
-        self._paused = False
+        self.paused = False
         self.go_on()
 
     def go_on(self) -> None:
         """Read the next piece, unless that is being done."""
-        if not (self._paused or self._reading) and self.receiver is not None:
+        if not (self.paused or self._reading) and self.receiver is not None:
             self._reading = True
-            reading = asyncio.get_running_loop().run_in_executor(None, self._body.read, self._at, self._until)
-            reading.add_done_callback(self._came)
+            reading = asyncio.get_running_loop().run_in_executor(None, self._file.read, self._at, self._until)
+            reading.add_done_callback(self._said)
 
-    def _came(self, reading: asyncio.Future[bytes]) -> None:
+    def _said(self, reading: asyncio.Future[bytes]) -> None:
         self._reading, receiver = False, self.receiver
         if receiver is None:
             return
@@ -107,7 +110,7 @@ def say(flight: OpenRequest, side: ForwardingSide, answer: Answer, kept: KeptAns
         if flight.started and not flight.over:
             request.ended(False)
         return
-    source = _FromFile(flight, body, part if part != WHOLE else (0, body.length))
+    source = _FromFile(body, part if part != WHOLE else (0, body.length))
     flight.upstream = source.receiver = request = UpstreamRequest(flight, side, NO_MEMBER, source)
     request.answered(answer, b"")
     if not flight.started or flight.over:
