@@ -143,7 +143,7 @@ CACHE: Table = {
     "CacheDefaultExpire": ("default_expire", NUMBER),
     "CacheMinExpire": ("min_expire", NUMBER),
     "CacheMaxExpire": ("max_expire", NUMBER),
-    "CacheLastModifiedFactor": ("last_modified_factor", NUMBER),
+    "CacheLastModifiedFactor": ("modified_factor", NUMBER),
     "CacheIgnoreNoLastMod": ("ignore_no_last_mod", SWITCH),
     "CacheIgnoreQueryString": ("ignore_query", SWITCH),
     "CacheIgnoreCacheControl": ("ignore_client", SWITCH),

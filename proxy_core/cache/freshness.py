@@ -223,8 +223,8 @@ def _lifetime(
     if status not in HEURISTIC and b"public" not in said:
         return None  # nothing may stand in for the answer's own word
     changed = epoch_of(modified.decode("latin-1")) if modified else None
-    if changed is not None and cache.last_modified_factor:
-        return _bounded(cache, max(0.0, made - changed) * cache.last_modified_factor)
+    if changed is not None and cache.modified_factor:
+        return _bounded(cache, max(0.0, made - changed) * cache.modified_factor)
     if cache.default_expire and (b"etag" in fields or modified or cache.ignore_no_last_mod):
         return _bounded(cache, cache.default_expire)
     return 0.0 if b"etag" in fields or modified else None

@@ -126,7 +126,7 @@ def test_what_the_cache_reckons_itself_stays_between_the_bounds_of_the_site() ->
     for bounds, fresh in (
         ({"max_expire": 60.0}, 60),
         ({"min_expire": 9000.0}, 9000),
-        ({"last_modified_factor": 0.5}, 43200),
+        ({"modified_factor": 0.5}, 43200),
     ):
         found = kept(DAY_AGO, **bounds)
         assert isinstance(found, Lifetime)

@@ -58,7 +58,7 @@ class Cache(SiteTable, frozen=True, kw_only=True):
     """Seconds for which an answer is fresh at most where the cache itself reckons for how long. Apache:
     CacheMaxExpire."""
 
-    last_modified_factor: Annotated[float, Meta(ge=0, le=10)] = 0.1
+    modified_factor: Annotated[float, Meta(ge=0, le=10)] = 0.1
     """Part of the time since Last-Modified for which an answer is fresh that says no more. Apache:
     CacheLastModifiedFactor."""
 
