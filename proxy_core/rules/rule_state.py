@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 RuleKey = tuple[str, str]
 """An ordered list and the id of a row in it: ("routes", "service")."""
 
 
-@dataclass(slots=True, eq=False)
-class RuleState:
+class RuleState(Struct, eq=False):
     """Hits of one rule, kept in the registry by ``key``. The flight adds to it; deciding never does. ``last_hit`` is
     the epoch second of the last one, 0 for never."""
 
