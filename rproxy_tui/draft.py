@@ -42,7 +42,7 @@ TABLES = {
     "console": "console settings", "metrics": "metrics listener",
     "heartbeat": "heartbeat listener", "sticky": "stickiness", "health": "health checks",
     "file_types": "file types", "upstream_tls": "TLS with members", "tls": "TLS", "control": "control socket",
-    "recording": "recording", "compress": "compression",
+    "recording": "recording", "compress": "compression", "cache": "shared cache",
 }  # fmt: skip
 
 

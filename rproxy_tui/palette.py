@@ -72,6 +72,7 @@ def entries(console: ConsoleVerbs) -> Iterator[PaletteEntry]:
     for table, places in (("hosts", site.hosts), ("locations", {row.id: row for row in site.locations})):
         for name, place in places.items():
             yield from own_table(console, (table, name, "file_types"), place.file_types is not None)
+    yield edit(console, ("cache",), "how much the shared cache keeps, and for how long")
     yield edit(console, ("compress",), "which answers are coded (zstd, br, gzip), and how")
     placed = [("hosts", name, host.compress) for name, host in site.hosts.items()]
     placed += [("routes", route.id, route.compress) for route in site.routes]

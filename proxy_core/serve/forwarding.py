@@ -121,11 +121,11 @@ class Forwarding:
 
     def elected(self, member: BoundMember) -> None:
         self.timeout = member.member.timeout or self._route.timeout
-        flight = self._flight
+        flight, kind = self._flight, self.request_kind()
         key = member.upstream if member.upstream.tls is None else self._secured(member)
         connection = flight.state.upstreams.take(key)
         if connection is not None:
-            flight.upstream = request = self.request_kind()(flight, self, member, connection)
+            flight.upstream = request = kind(flight, self, member, connection)
             request.sent(self._decision)
         else:
             flight.wait_for(CONNECT, self._connected, member)
@@ -137,13 +137,14 @@ class Forwarding:
                 seconds = member.member.connect_timeout or flight.exchange.rules.site.site.connect_timeout
                 upstreams, keepalive = flight.state.upstreams, member.member.keepalive
                 key = member.upstream if member.upstream.tls is None else self._secured(member)
+                kind = self.request_kind()
                 connection = await upstreams.connect(key, seconds, keepalive)
             except Unreachable as error:
                 flight.task = None
                 self._unreachable(member, error)
             else:
                 flight.task = None
-                flight.upstream = request = self.request_kind()(flight, self, member, connection)
+                flight.upstream = request = kind(flight, self, member, connection)
                 request.sent(self._decision)
         except Exception as error:
             flight.task = None
